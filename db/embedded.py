@@ -77,7 +77,8 @@ def _environment() -> dict[str, str]:
 class EmbeddedPostgres:
     """One PostgreSQL under `data_dir`/postgres: make, start, adopt, watch, stop."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, bin_dir: Path = POSTGRES_BIN_PATH) -> None:
+        self.bin_dir = bin_dir
         self.root = data_dir.expanduser().resolve() / "postgres"
         self.data = self.root / "data"
         self.log_file = self.root / "postgres.log"
@@ -147,7 +148,7 @@ class EmbeddedPostgres:
             return
         ensure_user_exists(SYSTEM_USER)
         ensure_prefix_permissions(self.root)
-        ensure_prefix_permissions(POSTGRES_BIN_PATH)
+        ensure_prefix_permissions(self.bin_dir)
         shutil.chown(self.root, SYSTEM_USER, SYSTEM_USER)
 
     def _passwords(self) -> Passwords:
@@ -200,7 +201,7 @@ class EmbeddedPostgres:
         user = _system_user()
         with self.log_file.open("ab") as output:
             self._child = subprocess.Popen(
-                [str(POSTGRES_BIN_PATH / "postgres"), "-D", str(self.data), "-k", str(self.socket_dir)],
+                [str(self.bin_dir / "postgres"), "-D", str(self.data), "-k", str(self.socket_dir)],
                 stdout=output, stderr=output, stdin=subprocess.DEVNULL, user=user, group=user, extra_groups=[] if user else None,
                 cwd="/", start_new_session=True, env=_environment(),
             )  # fmt: skip
@@ -273,7 +274,7 @@ class EmbeddedPostgres:
         user = _system_user()
         with tempfile.TemporaryFile("w+") as output:  # a pipe would be held open by the server that pg_ctl leaves behind
             result = subprocess.run(
-                [str(POSTGRES_BIN_PATH / program), *arguments],
+                [str(self.bin_dir / program), *arguments],
                 stdout=output, stderr=output, stdin=subprocess.DEVNULL, user=user, group=user, extra_groups=[] if user else None,
                 cwd="/", start_new_session=True, env=_environment(), check=False,
             )  # fmt: skip

@@ -1,0 +1,130 @@
+"""What a tenant's devices and sensors are called: the in-memory look-up of every door and page.
+
+Loaded from the database on first use and again when somebody says that it changed (`forget`), in this process or, by NOTIFY,
+in another.
+"""
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from sqlalchemy import text
+
+from db.engine import Database
+from db.tenancy import tenant_reading
+
+RELOAD_AT_MOST_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SensorEntry:
+    """One sensor as the catalogue knows it; ranges and limits in `unit`, `period_s` in seconds."""
+
+    id: int
+    device_key: str
+    key: str
+    name: str
+    unit: str
+    kind: str
+    normal_low: float | None
+    normal_high: float | None
+    limit_low: float | None
+    limit_high: float | None
+    severity: str
+    period_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEntry:
+    """One device with its sensors in their order."""
+
+    id: int
+    key: str
+    name: str
+    place: str
+    line: str
+    is_machine: bool
+    template: str
+    status: str
+    created_at_us: int
+    sensors: dict[str, SensorEntry] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantCatalogue:
+    """A tenant's devices by key and its sensors by id and by (device key, sensor key)."""
+
+    tenant_id: int
+    name: str
+    zone: str
+    is_demo: bool
+    auto_register: bool
+    devices: dict[str, DeviceEntry]
+    sensors: dict[int, SensorEntry]
+    by_name: dict[tuple[str, str], SensorEntry]
+
+
+class Catalogue:
+    """Every tenant's catalogue, loaded when first asked for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tenants: dict[int, TenantCatalogue] = {}
+        self._loaded_at: dict[int, float] = {}
+        self._lock = threading.Lock()
+
+    def of(self, tenant_id: int) -> TenantCatalogue:
+        """The tenant's catalogue; raises LookupError where there is no such tenant."""
+        known = self._tenants.get(tenant_id)
+        return known if known is not None else self._load(tenant_id)
+
+    def refreshed(self, tenant_id: int) -> TenantCatalogue:
+        """Looked up again, at most once a second: for a name that was not found and may be new."""
+        if time.monotonic() - self._loaded_at.get(tenant_id, -10) < RELOAD_AT_MOST_EVERY_S:
+            return self.of(tenant_id)
+        return self._load(tenant_id)
+
+    def forget(self, tenant_id: int) -> None:
+        """Call after any change to devices or sensors was committed."""
+        self._tenants.pop(tenant_id, None)
+        self._loaded_at.pop(tenant_id, None)
+
+    def _load(self, tenant_id: int) -> TenantCatalogue:
+        with self._lock, tenant_reading(self._database.engine, tenant_id) as connection:
+            tenant = connection.execute(text("select name, zone, is_demo, settings from tenants")).one_or_none()
+            if tenant is None:
+                raise LookupError(f"no tenant {tenant_id}")
+            devices = {
+                row.id: DeviceEntry(**{**row._mapping, "created_at_us": int(row.created_at_us)})
+                for row in connection.execute(
+                    text(
+                        "select id, key, name, place, line, is_machine, template, status,"
+                        " extract(epoch from created_at) * 1000000 as created_at_us from devices order by position, key"
+                    )
+                )
+            }
+            sensors: dict[int, SensorEntry] = {}
+            for row in connection.execute(
+                text(
+                    "select device_id, id, key, name, unit, kind, normal_low, normal_high, limit_low, limit_high, severity, period_s"
+                    " from sensors order by position, id"
+                )
+            ):
+                values = dict(row._mapping)
+                device = devices[values.pop("device_id")]
+                entry = SensorEntry(device_key=device.key, **values)
+                device.sensors[entry.key] = entry
+                sensors[entry.id] = entry
+            loaded = TenantCatalogue(
+                tenant_id=tenant_id,
+                name=tenant.name,
+                zone=tenant.zone,
+                is_demo=tenant.is_demo,
+                auto_register=bool(tenant.settings.get("auto_register", False)),
+                devices={device.key: device for device in devices.values()},
+                sensors=sensors,
+                by_name={(entry.device_key, entry.key): entry for entry in sensors.values()},
+            )
+            self._tenants[tenant_id] = loaded
+            self._loaded_at[tenant_id] = time.monotonic()
+            return loaded
