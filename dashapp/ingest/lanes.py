@@ -1,0 +1,102 @@
+"""The queue before the writers: bounded in rows, fair between sources.
+
+A slice holds rows of one tenant. Sources (door and key) take turns, so a long import does not starve a post.
+"""
+
+import threading
+from collections import OrderedDict, deque
+
+from dashapp.ingest.batch import Batch, Busy, Part
+
+TURN_ROWS = 1_000  # what one source may put into a slice before the next has its turn
+
+
+class Lane:
+    """Batches that wait for one writer."""
+
+    def __init__(self, *, most_rows: int, slice_rows: int) -> None:
+        self._most_rows = most_rows
+        self._slice_rows = slice_rows
+        self._sources: OrderedDict[tuple[int, str, str], deque[Batch]] = OrderedDict()
+        self._rows = 0
+        self._ready = threading.Condition()
+        self._closed = False
+
+    @property
+    def rows(self) -> int:
+        """Rows that wait."""
+        return self._rows
+
+    def put(self, batch: Batch, *, wait_s: float | None = None) -> None:
+        """Queues a batch. Raises Busy when there is no room (for `wait_s` seconds, where given)."""
+        size = max(len(batch.rows), 1)
+        with self._ready:
+            fits = self._room_for(size) or (wait_s is not None and self._ready.wait_for(lambda: self._room_for(size), wait_s))
+            if not fits or self._closed:
+                raise Busy
+            self._rows += size
+            self._sources.setdefault((batch.tenant_id, batch.door, batch.source), deque()).append(batch)
+            self._ready.notify_all()
+
+    def put_back(self, batch: Batch) -> None:
+        """Queues a batch again that could not go into the slice under way."""
+        with self._ready:
+            self._rows += max(len(batch.rows), 1)
+            batch.taken = 0
+            self._sources.setdefault((batch.tenant_id, batch.door, batch.source), deque()).appendleft(batch)
+            self._ready.notify_all()
+
+    def take(self) -> list[Part]:
+        """The next slice, waiting for one; empty when the lane is closed and drained."""
+        with self._ready:
+            self._ready.wait_for(lambda: self._sources or self._closed)
+            parts: list[Part] = []
+            if not self._sources:
+                return parts
+            tenant = next(iter(self._sources))[0]
+            room = self._slice_rows
+            turns = [key for key in self._sources if key[0] == tenant]
+            while turns and room > 0:
+                for key in list(turns):
+                    room -= self._take_turn(key, min(room, TURN_ROWS), parts)
+                    if key not in self._sources:
+                        turns.remove(key)
+                    if room <= 0:
+                        break
+            for key in turns:  # who had a turn goes to the end, and so does the tenant
+                self._sources.move_to_end(key)
+            self._ready.notify_all()
+            return parts
+
+    def close(self) -> None:
+        """Takes nothing more; what waits is still handed out."""
+        with self._ready:
+            self._closed = True
+            self._ready.notify_all()
+
+    def _room_for(self, size: int) -> bool:
+        return self._closed or self._rows == 0 or self._rows + size <= self._most_rows
+
+    def _take_turn(self, key: tuple[int, str, str], room: int, parts: list[Part]) -> int:
+        waiting = self._sources[key]
+        used = 0
+        while waiting and used < room:
+            batch = waiting[0]
+            size = len(batch.rows)
+            if parts and parts[-1].batch.import_id != batch.import_id:  # a slice is of one import or of none
+                return room
+            # What is answered under an Idempotency-Key is stored in one transaction with its answer.
+            high = size if batch.idempotency else min(size, batch.taken + room - used)
+            if parts and parts[-1].batch is batch:
+                parts[-1].high = high
+            else:
+                parts.append(Part(batch, batch.taken, high))
+            took = max(high - batch.taken, 1)
+            used += took
+            self._rows -= took
+            batch.taken = high
+            if high == size:
+                waiting.popleft()
+        if not waiting:
+            del self._sources[key]
+        return used

@@ -1,0 +1,96 @@
+"""Replicas tell each other what changed: LISTEN and NOTIFY on a direct connection.
+
+Two channels: `andon_live` (readings of a tenant were stored) and `andon_names` (its devices or sensors changed). A payload is
+`sender:tenant`; what a replica sent itself it passes by.
+"""
+
+import logging
+import secrets
+import threading
+import time
+
+import psycopg
+from sqlalchemy import Connection, text
+
+from dashapp.ingest.catalogue import Catalogue
+from dashapp.ingest.live import Live
+from db.engine import Database, connect_raw
+
+log = logging.getLogger("andon.live")
+SENDER = secrets.token_hex(6)
+TELL_EVERY_S = 0.1  # a NOTIFY serialises commits: one a tenth of a second, not one a transaction
+
+
+def tell_names_changed(connection: Connection, tenant_id: int) -> None:
+    """Inside the transaction that changed devices or sensors."""
+    connection.execute(text("select pg_notify('andon_names', :payload)"), {"payload": f"{SENDER}:{tenant_id}"})
+
+
+class Listener(threading.Thread):
+    """Hears other replicas and tells them of ours."""
+
+    def __init__(self, database: Database, catalogue: Catalogue, live: Live) -> None:
+        super().__init__(name="listener", daemon=True)
+        self._url = database.engine.url
+        self._catalogue = catalogue
+        self._live = live
+        self._stopping = threading.Event()
+        self.connected = False
+
+    def stop(self) -> None:
+        """Ends within a tenth of a second or two."""
+        self._stopping.set()
+        if self.is_alive():
+            self.join(5)
+
+    def run(self) -> None:
+        """Reconnects for ever; after a gap everything is read again."""
+        pause_s = 0.1
+        while not self._stopping.is_set():
+            try:
+                with connect_raw(self._url) as connection:
+                    connection.execute("listen andon_live")
+                    connection.execute("listen andon_names")
+                    self._catch_up()
+                    self.connected = True
+                    pause_s = 0.1
+                    self._serve(connection)
+            except psycopg.Error as error:
+                log.info("listening is tried again: %s", error)
+            except Exception:
+                log.exception("listening is tried again")
+            finally:
+                self.connected = False
+            self._stopping.wait(pause_s)
+            pause_s = min(pause_s * 2, 5)
+
+    def _serve(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+        while not self._stopping.is_set():
+            heard: set[int] = set()
+            for notice in connection.notifies(timeout=TELL_EVERY_S):
+                sender, _, tenant = notice.payload.partition(":")
+                if sender == SENDER or not tenant.isdigit():
+                    continue
+                if notice.channel == "andon_names":
+                    self._names_changed(int(tenant))
+                else:
+                    heard.add(int(tenant))
+                    if len(heard) > 100:
+                        break
+            for tenant_id in heard & set(self._live.loaded_tenants()):
+                self._live.refresh(tenant_id)
+            self._tell(connection)
+
+    def _tell(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+        while self._live.published:
+            tenant_id = self._live.published.pop()
+            connection.execute("select pg_notify('andon_live', %s)", (f"{SENDER}:{tenant_id}",))
+
+    def _names_changed(self, tenant_id: int) -> None:
+        self._catalogue.forget(tenant_id)
+        self._live.forget(tenant_id)
+
+    def _catch_up(self) -> None:
+        for tenant_id in self._live.loaded_tenants():
+            self._names_changed(tenant_id)
+        time.sleep(0)
