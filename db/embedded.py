@@ -107,9 +107,7 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back, the rest is checkpointed."""
-        self._stopping.set()
-        if self._watcher:
-            self._watcher.join(timeout=30)
+        self.unwatch()
         with self._lock:
             if self.pid() is not None:
                 self._pg("pg_ctl", "-D", str(self.data), "-m", "fast", "-W", "stop")
@@ -119,7 +117,7 @@ class EmbeddedPostgres:
     def _wait_gone(self, timeout_s: float = 60) -> None:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            if self._child is not None and self._child.poll() is not None or self.pid() is None:
+            if (self._child is not None and self._child.poll() is not None) or self.pid() is None:
                 return
             time.sleep(0.02)
         raise EmbeddedPostgresError(f"PostgreSQL did not stop within {timeout_s:.0f} s; see {self.log_file}.")
@@ -129,6 +127,12 @@ class EmbeddedPostgres:
         password = getattr(self._passwords(), role)
         user = "postgres" if role == "postgres" else f"andon_{role}"
         return f"postgresql+psycopg://{user}:{password}@/{DATABASE}?host={self.socket_dir}"
+
+    def unwatch(self) -> None:
+        """Lets the server die without starting it again."""
+        self._stopping.set()
+        if self._watcher:
+            self._watcher.join(timeout=30)
 
     def pid(self) -> int | None:
         """Of the running server, else None."""

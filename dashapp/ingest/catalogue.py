@@ -86,8 +86,9 @@ class Catalogue:
 
     def forget(self, tenant_id: int) -> None:
         """Call after any change to devices or sensors was committed."""
-        self._tenants.pop(tenant_id, None)
-        self._loaded_at.pop(tenant_id, None)
+        with self._lock:  # a load under way may hold what was true before the change
+            self._tenants.pop(tenant_id, None)
+            self._loaded_at.pop(tenant_id, None)
 
     def _load(self, tenant_id: int) -> TenantCatalogue:
         with self._lock, tenant_reading(self._database.engine, tenant_id) as connection:

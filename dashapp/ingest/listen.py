@@ -5,25 +5,17 @@ Two channels: `andon_live` (readings of a tenant were stored) and `andon_names` 
 """
 
 import logging
-import secrets
 import threading
-import time
 
 import psycopg
-from sqlalchemy import Connection, text
 
 from dashapp.ingest.catalogue import Catalogue
 from dashapp.ingest.live import Live
 from db.engine import Database, connect_raw
+from db.notify import LIVE, NAMES, SENDER
 
 log = logging.getLogger("andon.live")
-SENDER = secrets.token_hex(6)
 TELL_EVERY_S = 0.1  # a NOTIFY serialises commits: one a tenth of a second, not one a transaction
-
-
-def tell_names_changed(connection: Connection, tenant_id: int) -> None:
-    """Inside the transaction that changed devices or sensors."""
-    connection.execute(text("select pg_notify('andon_names', :payload)"), {"payload": f"{SENDER}:{tenant_id}"})
 
 
 class Listener(threading.Thread):
@@ -49,8 +41,8 @@ class Listener(threading.Thread):
         while not self._stopping.is_set():
             try:
                 with connect_raw(self._url) as connection:
-                    connection.execute("listen andon_live")
-                    connection.execute("listen andon_names")
+                    connection.execute(f"listen {LIVE}")
+                    connection.execute(f"listen {NAMES}")
                     self._catch_up()
                     self.connected = True
                     pause_s = 0.1
@@ -71,7 +63,7 @@ class Listener(threading.Thread):
                 sender, _, tenant = notice.payload.partition(":")
                 if sender == SENDER or not tenant.isdigit():
                     continue
-                if notice.channel == "andon_names":
+                if notice.channel == NAMES:
                     self._names_changed(int(tenant))
                 else:
                     heard.add(int(tenant))
@@ -84,7 +76,7 @@ class Listener(threading.Thread):
     def _tell(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
         while self._live.published:
             tenant_id = self._live.published.pop()
-            connection.execute("select pg_notify('andon_live', %s)", (f"{SENDER}:{tenant_id}",))
+            connection.execute("select pg_notify(%s, %s)", (LIVE, f"{SENDER}:{tenant_id}"))
 
     def _names_changed(self, tenant_id: int) -> None:
         self._catalogue.forget(tenant_id)
@@ -93,4 +85,3 @@ class Listener(threading.Thread):
     def _catch_up(self) -> None:
         for tenant_id in self._live.loaded_tenants():
             self._names_changed(tenant_id)
-        time.sleep(0)

@@ -51,9 +51,11 @@ def grant(role: str) -> None:
 def downgrade() -> None:
     run = op.get_bind().exec_driver_sql
     run("drop view if exists machine_stats_24h, active_alerts, system_overview")
-    tables = run("select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'").scalars().all()
-    for table in tables:
+    tables = run("select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'")
+    for table in tables.scalars().all():
         run(f'drop table if exists "{table}" cascade')
-    functions = run("select oid::regprocedure::text from pg_proc where starts_with(proname, 'andon_') and pronamespace = 'public'::regnamespace")
+    functions = run(
+        "select oid::regprocedure::text from pg_proc where starts_with(proname, 'andon_') and pronamespace = 'public'::regnamespace"
+    )
     for function in functions.scalars().all():
         run(f"drop function if exists {function} cascade")

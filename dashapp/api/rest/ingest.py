@@ -1,0 +1,223 @@
+"""The HTTP door: `POST /api/v1/machines/data`, `/api/v1/readings`, `/api/v1/data` – one door, one or many readings.
+
+It is plain ASGI: the framework's own request and response handling costs more than storing a reading does.
+201 is said only after the commit.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from starlette.types import Receive, Scope, Send
+
+from dashapp.ingest.batch import Batch, Busy, Idempotency, Outcome, Unavailable
+from dashapp.ingest.payloads import BodyError, Parsed, parse, raw_items
+from dashapp.ingest.services import Services
+from dashapp.ingest.writer import RAW_BYTES
+from db.commands.readings import DeadLetter, Rows
+
+PATHS = ("/api/v1/machines/data", "/api/v1/readings", "/api/v1/data")
+MOST_LISTED = 1_000  # refused items listed in an answer and kept as dead letters; beyond it they are counted
+LARGE_BODY = 200_000  # bytes from which parsing leaves the event loop
+_EMPTY = Rows(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int16))
+Answer = tuple[int, bytes]
+FindKey = Callable[[str], Any]
+Register = Callable[[Services, int, list[tuple[str, str, str]]], None]
+
+
+@dataclass(slots=True)
+class _Request:
+    body: bytes
+    key: str | None
+    idempotency_key: str | None
+
+
+class IngestDoor:
+    """ASGI application of the ingest routes.
+
+    `find_key` looks a secret up (with `.tenant_id` and `.id`, or None), from its cache where it can; `cached_key` only looks into the cache.
+    """
+
+    def __init__(self, services: Services, *, find_key: FindKey, cached_key: FindKey, register: Register) -> None:
+        self._services = services
+        self._find_key = find_key
+        self._cached_key = cached_key
+        self._register = register
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        try:
+            request = await self._read(scope, receive)
+            status, body = await self._answer(request) if isinstance(request, _Request) else request
+        except Busy as busy:
+            problem = _problem(503, "The queue is full", "Nothing of the request was stored; send it again.")
+            return await _send(send, *problem, retry_after_s=busy.retry_after_s)
+        except Unavailable as away:
+            problem = _problem(503, "The database is away", "Send the request again: what was stored is not stored twice.")
+            return await _send(send, *problem, retry_after_s=away.retry_after_s)
+        await _send(send, status, body)
+
+    async def _read(self, scope: Scope, receive: Receive) -> _Request | Answer:
+        key = idempotency_key = None
+        for name, value in scope["headers"]:
+            if name == b"x-api-key":
+                key = value.decode("latin-1")
+            elif name == b"authorization" and key is None:
+                scheme, _, rest = value.decode("latin-1").partition(" ")
+                key = rest.strip() if scheme.lower() in ("bearer", "apikey") else None
+            elif name == b"idempotency-key":
+                idempotency_key = value.decode("latin-1")
+        limit = self._services.settings.body_bytes
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            pieces = [body]
+            size = len(body)
+            while message.get("more_body") and size <= limit:
+                message = await receive()
+                pieces.append(message.get("body", b""))
+                size += len(pieces[-1])
+            body = b"".join(pieces)
+        if len(body) > limit:
+            return _problem(413, "Too large", f"A body may have {limit} bytes; send fewer readings at a time.", field="body")
+        return _Request(body, key, idempotency_key)
+
+    async def _answer(self, request: _Request) -> Answer:
+        tenant_id, source = await self._principal(request.key)
+        if tenant_id is None:
+            return _problem(401, "A key is needed", "Send a valid ingest key in the header X-API-Key.", field="X-API-Key", reason=source)
+        if request.idempotency_key is not None and not 0 < len(request.idempotency_key) <= 200:
+            return _problem(422, "Unusable key", "1 to 200 characters are expected.", field="Idempotency-Key", reason="its length")
+        now_us = time.time_ns() // 1000
+        refused: list[DeadLetter] = []
+        try:
+            parsed = await self._parse(request.body, tenant_id, now_us)
+        except BodyError as error:
+            refused = [DeadLetter("http", source, error.field, error.reason, request.body[:RAW_BYTES], len(request.body) > RAW_BYTES)]
+            parsed = Parsed(_EMPTY, [], 1)
+            answer: Callable[[Outcome], Answer] = lambda _outcome: _problem(  # noqa: E731
+                422, "The body cannot be read", error.reason, field=error.field, reason=error.reason
+            )
+        else:
+            refused = _letters(parsed, request.body, source)
+            answer = lambda outcome: _report(parsed, outcome)  # noqa: E731
+        outcome = await self._store(request, tenant_id, source, parsed, refused, answer)
+        if outcome.replay is not None:
+            if outcome.replay[0] == 0:
+                return _problem(
+                    422, "The key was used before", "The same Idempotency-Key came with another body.", field="Idempotency-Key", reason="used"
+                )
+            return outcome.replay
+        return answer(outcome)
+
+    async def _principal(self, secret: str | None) -> tuple[int | None, str]:
+        if secret:
+            grant = self._cached_key(secret) or await asyncio.to_thread(self._find_key, secret)
+            if grant is None:
+                return None, "unknown or revoked"
+            if "ingest" not in grant.scopes:
+                return None, "this key may not send readings"
+            return grant.tenant_id, f"key:{grant.id}"
+        if self._services.settings.open_ingest and self._services.open_tenant_id is not None:
+            return self._services.open_tenant_id, "open"
+        return None, "missing"
+
+    async def _parse(self, body: bytes, tenant_id: int, now_us: int) -> Parsed:
+        services = self._services
+        future_s = services.settings.future_s
+
+        def read(catalogue: Any) -> Parsed:
+            return parse(body, catalogue, now_us, future_s=future_s)
+
+        catalogue = services.catalogue.of(tenant_id)
+        parsed = await asyncio.to_thread(read, catalogue) if len(body) > LARGE_BODY else read(catalogue)
+        wanted = [refusal.wanted for refusal in parsed.refused if refusal.wanted]
+        if not wanted:
+            return parsed
+        if catalogue.auto_register:
+            await asyncio.to_thread(self._register, services, tenant_id, wanted)
+        fresh = await asyncio.to_thread(services.catalogue.refreshed, tenant_id)
+        return parsed if fresh is catalogue else await asyncio.to_thread(read, fresh)
+
+    async def _store(
+        self, request: _Request, tenant_id: int, source: str, parsed: Parsed, dead: list[DeadLetter], answer: Callable[[Outcome], Answer]
+    ) -> Outcome:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+
+        def done(outcome: Outcome) -> None:
+            loop.call_soon_threadsafe(_resolve, future, outcome)
+
+        batch = Batch(
+            tenant_id, "http", source, parsed.rows, done, dead=dead,
+            raw=lambda row: raw_items(request.body, [parsed.item_of_row[row]])[parsed.item_of_row[row]],
+        )  # fmt: skip
+        if request.idempotency_key is not None:
+            batch.idempotency = Idempotency(source, request.idempotency_key, hashlib.sha256(request.body).digest(), answer)
+        self._services.pipeline.submit(batch)
+        outcome = await future
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome
+
+
+def _resolve(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:
+    if not future.done():  # the client may have gone
+        future.set_result(outcome)
+
+
+def _letters(parsed: Parsed, body: bytes, source: str) -> list[DeadLetter]:
+    listed = parsed.refused[:MOST_LISTED]
+    if not listed:
+        return []
+    raw = raw_items(body, [refusal.index for refusal in listed])
+    return [
+        DeadLetter("http", source, r.field, r.reason, raw[r.index][:RAW_BYTES], len(raw[r.index]) > RAW_BYTES) for r in listed
+    ]
+
+
+def _report(parsed: Parsed, outcome: Outcome) -> Answer:
+    """What the door says of a request: 201 when something is stored (or was before), else why not."""
+    rejected = [{"index": r.index, "field": r.field, "reason": r.reason} for r in parsed.refused[:MOST_LISTED]]
+    rejected += [
+        {"index": parsed.item_of_row[row], "field": "reading", "reason": reason} for row, reason in outcome.refused.items()
+    ]
+    conflicts = [
+        {"index": parsed.item_of_row[row], "field": "value", "reason": f"{value!r} was stored first for this sensor and time"}
+        for row, value in list(outcome.conflicts.items())[:MOST_LISTED]
+    ]
+    if outcome.stored or outcome.duplicates:
+        content: dict[str, Any] = {
+            "status": "success", "message": "Data received", "stored": outcome.stored, "duplicates": outcome.duplicates,
+        }  # fmt: skip
+        if conflicts:
+            content["conflicts"] = conflicts
+        content["rejected"] = rejected
+        return 201, msgspec.json.encode(content)
+    counts = {"stored": 0, "duplicates": 0, "conflicts": conflicts, "rejected": rejected}
+    first = rejected[0] if rejected else conflicts[0]
+    if not rejected:
+        return _problem(409, "Another value was stored first", str(first["reason"]), errors=conflicts, **first, **counts)
+    if parsed.unknown_device and not conflicts:
+        return _problem(404, "Unknown device", str(first["reason"]), errors=rejected, **first, **counts)
+    return _problem(422, "Nothing of it could be stored", str(first["reason"]), errors=rejected, **first, **counts)
+
+
+def _problem(status: int, title: str, detail: str, **more: Any) -> Answer:
+    return status, msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail, **more})
+
+
+async def _send(send: Send, status: int, body: bytes, *, retry_after_s: int | None = None) -> None:
+    content_type = b"application/json" if status < 400 else b"application/problem+json"
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    if retry_after_s is not None:
+        headers.append((b"retry-after", str(retry_after_s).encode()))
+    if status == 401:
+        headers.append((b"www-authenticate", b'ApiKey realm="andon"'))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,167 @@
+"""`python app.py import`: a file's history from the command line, beside a running server or without one."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dashapp.actions.actor import ActionError, Actor
+from dashapp.actions.devices import add_sensors, create_device, guessed_sensor
+from dashapp.administration import administrator, find_tenant
+from dashapp.domain.fleet import DeviceSpec, SensorSpec
+from dashapp.ingest.csv_dry_run import dry_run
+from dashapp.ingest.csv_format import CsvError, CsvFormat, guess_format
+from dashapp.ingest.csv_import import CsvImport, ImportReport
+from dashapp.ingest.csv_rows import read_chunks
+from dashapp.ingest.services import Services, make_services
+from dashapp.serving import open_system
+from dashapp.settings import Settings
+from db.commands.partitions import PartitionKeeper
+from db.commands.rollups import recompute_dirty
+from db.engine import DatabaseSetupError
+
+console = Console(highlight=False, soft_wrap=True)
+SAMPLE_BYTES = 256 * 1024
+
+
+def run_import(
+    settings: Settings, file: Path, device_key: str, tenant: str, zone: str, overrides: Mapping[str, Any], *, dry_run: bool
+) -> int:
+    """The exit code: 0 when every row was stored or was there, 3 when some were refused, 1 when nothing could be done."""
+    try:
+        with file.open("rb") as stream:
+            fmt = guess_format(stream.read(SAMPLE_BYTES), zone=zone, file_name=file.name)
+        fmt = with_overrides(fmt, overrides)
+        with open_system(settings, stop_database=False) as database:
+            tenant_id = find_tenant(database, tenant)
+            services = make_services(settings, database, PartitionKeeper(database, settings.partition_by))
+            _describe(fmt)
+            if dry_run:
+                return _dry_run(services, tenant_id, file, fmt, device_key)
+            report = _import(services, tenant_id, file, fmt, device_key)
+    except (CsvError, ActionError, DatabaseSetupError) as error:
+        console.print(f"[bold]Nothing was imported:[/] {error}")
+        return 1
+    _tell(report, done=True)
+    console.print(f"Look at it: http://localhost:{settings.port}/devices/{device_key}?tenant={tenant}")
+    return 3 if report.refused else 0
+
+
+def with_overrides(fmt: CsvFormat, overrides: Mapping[str, Any]) -> CsvFormat:
+    """The guess with what the person said instead. Raises CsvError where a named column is not in the file."""
+    changes: dict[str, Any] = {}
+    if overrides.get("separator"):
+        changes["separator"] = {"tab": "\t", "\\t": "\t"}.get(overrides["separator"], overrides["separator"])
+    if overrides.get("time_column"):
+        changes["time_columns"] = (overrides["time_column"],)
+    if overrides.get("time_format"):
+        changes["time_format"] = overrides["time_format"]
+    columns = list(fmt.columns)
+    for wish in overrides.get("mapping") or ():
+        name, _, target = wish.partition("=")
+        at = next((i for i, column in enumerate(columns) if column.name == name), None)
+        if at is None:
+            raise CsvError("--map", f"the file has no column “{name}”; it has: {', '.join(column.name for column in columns)}")
+        key, _, unit = target.partition(":")
+        columns[at] = replace(columns[at], sensor_key=key or None, unit=unit or columns[at].unit)
+    return replace(fmt, columns=tuple(columns), **changes)
+
+
+def _describe(fmt: CsvFormat) -> None:
+    separator = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}.get(fmt.separator, fmt.separator)
+    used = ", ".join(f"{c.name} → {c.sensor_key}" + (f" [{c.unit}]" if c.unit else "") for c in fmt.columns if c.sensor_key)
+    console.print(f"{fmt.encoding}, {separator}, {fmt.layout}; time: {' + '.join(fmt.time_columns)} ({fmt.time_format or 'ISO 8601'}, {fmt.zone})", markup=False)
+    if used:
+        console.print(f"columns: {used}", markup=False)
+
+
+def _import(services: Services, tenant_id: int, file: Path, fmt: CsvFormat, device_key: str) -> ImportReport:
+    actor = administrator(tenant_id)
+    ensure_sensors(services, actor, file, fmt, device_key)
+    services.start()
+    try:
+        columns = (TextColumn("{task.description}"), BarColumn(40, pulse_style="dim"), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(file.name, total=None, note="")
+            began = time.monotonic()
+
+            def progress(rows: int, stored: int) -> None:
+                bar.update(task, note=f"{rows:,} rows, {stored:,} readings, {stored / max(time.monotonic() - began, 0.001):,.0f}/s")
+
+            report = CsvImport(services, tenant_id, file, fmt, device_key, "command line").run(progress)
+            bar.update(task, note="minutes, hours and days")
+            while recompute_dirty(services.database, tenant_id, limit=2_000):
+                pass
+    finally:
+        services.stop()
+    return report
+
+
+def ensure_sensors(services: Services, actor: Actor, file: Path, fmt: CsvFormat, device_key: str) -> list[str]:
+    """Makes the devices and sensors that the file needs and that are missing; their keys."""
+    catalogue = services.catalogue.refreshed(actor.tenant_id)
+    made: list[str] = []
+    for device, sensors in _wanted(file, fmt, device_key).items():
+        known = catalogue.devices.get(device)
+        if known is None:
+            create_device(services.database, actor, DeviceSpec(device, device, "", "", tuple(sensors)))
+            made += [f"{device} {sensor.key}" for sensor in sensors]
+        elif missing := [sensor for sensor in sensors if sensor.key not in known.sensors]:
+            made += [f"{device} {key}" for key in add_sensors(services.database, actor, device, missing)]
+    services.catalogue.forget(actor.tenant_id)
+    return made
+
+
+def _wanted(file: Path, fmt: CsvFormat, device_key: str) -> dict[str, list[SensorSpec]]:
+    """What the file measures. A long file names devices and sensors in its rows: they are read once for that."""
+    if fmt.layout == "wide":
+        first = next(iter(read_chunks(file, fmt)), None)
+        period_s = _period_s(first.time_us) if first is not None else 10.0
+        return {device_key: [guessed_sensor(c.sensor_key, c.unit or "", period_s=period_s) for c in fmt.columns if c.sensor_key]}
+    pairs: dict[tuple[str, str], None] = {}
+    for chunk in read_chunks(file, fmt):
+        devices = chunk.device_keys.tolist() if chunk.device_keys is not None else [device_key] * len(chunk.time_us)
+        sensors = chunk.sensor_keys.tolist() if chunk.sensor_keys is not None else ["value"] * len(chunk.time_us)
+        pairs.update(dict.fromkeys(zip(devices, sensors, strict=True)))
+    wanted: dict[str, list[SensorSpec]] = {}
+    for device, sensor in pairs:
+        wanted.setdefault(device, []).append(guessed_sensor(sensor, period_s=60.0))
+    return wanted
+
+
+def _period_s(times_us: np.ndarray) -> float:
+    steps = np.diff(np.unique(times_us))
+    return float(np.median(steps)) / 1e6 if len(steps) else 10.0
+
+
+def _dry_run(services: Services, tenant_id: int, file: Path, fmt: CsvFormat, device_key: str) -> int:
+    known = {name: sensor.id for name, sensor in services.catalogue.of(tenant_id).by_name.items()}
+    report, new = dry_run(services.database.engine, tenant_id, file, fmt, device_key, known)
+    _tell(report, done=False)
+    if new:
+        console.print("It would make the sensors: " + ", ".join(f"{device} {sensor}" for device, sensor in new), markup=False)
+    return 3 if report.refused else 0
+
+
+def _tell(report: ImportReport, *, done: bool) -> None:
+    verb = "stored" if done else "would be stored"
+    console.print(f"[bold]{report.rows:,}[/] rows read, [bold]{report.stored:,}[/] readings {verb}", end="")
+    console.print(f", {report.duplicates:,} there already, {report.conflicts:,} conflicting duplicates, {report.refused:,} refused")
+    if report.first_us is not None and report.last_us is not None:
+        span = [datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S") for us in (report.first_us, report.last_us)]
+        console.print(f"from {span[0]} to {span[1]} UTC")
+    _list("conflict", [f"line {line}: {sensor} {value:g}; {kept:g} was there first and stays" for line, sensor, value, kept in report.conflict_examples], report.conflicts)
+    _list("refused", [f"line {line}: {field}: {reason}" for line, field, reason in report.refused_examples], report.refused)
+
+
+def _list(word: str, lines: Sequence[str], total: int) -> None:
+    for line in lines[:5]:
+        console.print(f"  {word}: {line}", markup=False)
+    if total > 5:
+        console.print(f"  … {total - 5:,} more of {word}")

@@ -1,0 +1,156 @@
+"""From settings to a running server, and down again in the right order."""
+
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import text
+
+from dashapp.actions.access import create_owner
+from dashapp.actions.keys import ensure_preset_key
+from dashapp.actions.plant import ensure_plant
+from dashapp.ingest.services import Services, make_services
+from dashapp.settings import Settings
+from db.commands.partitions import PartitionKeeper, ensure_ahead
+from db.embedded import EmbeddedPostgres
+from db.engine import Database, DatabaseSetupError, migrate, open_database
+from jobs.table import make_scheduler
+
+log = logging.getLogger("andon")
+console = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def open_system(settings: Settings, *, stop_database: bool = True) -> Iterator[Database]:
+    """The migrated database: the embedded one (started or adopted) or the one that the URLs name.
+
+    A command beside a running server adopts its database and leaves it running.
+    """
+    embedded = None
+    if settings.database_url is None:
+        embedded = EmbeddedPostgres(settings.data_dir)
+        adopted = embedded.pid() is not None
+        embedded.start()
+        embedded.watch()
+        stop_database = stop_database or not adopted
+        database = open_database(embedded.url("app"), embedded.url("owner"))
+    else:
+        if settings.owner_database_url is None:
+            raise DatabaseSetupError("With DATABASE_URL set, ANDON_OWNER_DATABASE_URL must name the same database as its owner's role.")
+        database = open_database(settings.database_url.get_secret_value(), settings.owner_database_url.get_secret_value())
+    try:
+        migrate(database)
+        yield database
+    finally:
+        database.dispose()
+        if embedded is not None:
+            embedded.unwatch()
+            if stop_database:
+                embedded.stop()
+
+
+def prepare(settings: Settings, database: Database) -> tuple[int, str | None]:
+    """Tenants, partitions, owner, preset key, demo fleet: (id of the own plant, set-up code while there is no owner)."""
+    now = datetime.now(UTC)
+    ensure_ahead(database, now, settings.partition_by, settings.partitions_ahead)
+    plant_id = ensure_plant(database, settings)
+    key_tenant = plant_id
+    if settings.demo:
+        from jobs.demo import ensure_demo
+
+        columns = (TextColumn("{task.description}"), BarColumn(40), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(f"Demo plant, {settings.demo_days} days", total=1.0, note="")
+            done = 0.0
+
+            def progress(share: float, note: str) -> None:
+                nonlocal done
+                done = share if share >= 0.86 else min(done + share, 0.86)
+                bar.update(task, completed=done, note=note)
+
+            key_tenant = ensure_demo(database, days=settings.demo_days, span=settings.partition_by, now=now, progress=progress)
+    if settings.ingest_key is not None:
+        ensure_preset_key(database, key_tenant, settings.ingest_key.get_secret_value())
+    return plant_id, ensure_owner(settings, database, plant_id)
+
+
+def ensure_owner(settings: Settings, database: Database, plant_id: int) -> str | None:
+    """Makes the owner that the settings name; otherwise a set-up code, while nobody is there."""
+    with database.engine.connect() as connection:
+        if connection.execute(text("select andon_has_users()")).scalar_one():
+            return None
+    if settings.owner_email and settings.owner_password:
+        create_owner(
+            database, tenant_id=plant_id, email=settings.owner_email, name=settings.owner_email.partition("@")[0],
+            password=settings.owner_password.get_secret_value(),
+        )  # fmt: skip
+        return None
+    return "-".join(secrets.token_hex(2) for _ in range(3))
+
+
+def serve(settings: Settings) -> int:
+    """Runs until Ctrl-C or SIGTERM; what was accepted is committed before the end. The exit code."""
+    from dashapp.server import create_app
+
+    began = time.monotonic()
+    try:
+        with open_system(settings) as database:
+            plant_id, code = prepare(settings, database)
+            services = make_services(settings, database, PartitionKeeper(database, settings.partition_by))
+            services.set_up_code = code
+            services.open_tenant_id = plant_id
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    create_app(services), host=settings.host, port=settings.port, log_level="warning", access_log=False,
+                    loop="uvloop", http="httptools", lifespan="on", timeout_graceful_shutdown=10, timeout_keep_alive=75,
+                    proxy_headers=True, forwarded_allow_ips=settings.trusted_proxies, server_header=False, backlog=4096,
+                )
+            )  # fmt: skip
+            _run(server, services, settings, code, began)
+    except DatabaseSetupError as error:
+        console.print(f"[bold]Andon cannot start:[/] {error}")
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _run(server: uvicorn.Server, services: Services, settings: Settings, code: str | None, began: float) -> None:
+    scheduler = make_scheduler(services) if settings.jobs else None
+    started = server.startup
+
+    async def startup(sockets: list[object] | None = None) -> None:
+        await started(sockets)  # type: ignore[arg-type]
+        if server.should_exit:
+            return
+        if scheduler is not None:
+            scheduler.start()
+        _greet(server, settings, code, timedelta(seconds=time.monotonic() - began))
+
+    server.startup = startup  # type: ignore[method-assign, assignment]
+    halted = server.shutdown
+
+    async def shutdown(sockets: list[object] | None = None) -> None:
+        if scheduler is not None:
+            scheduler.stop()
+        await halted(sockets)  # type: ignore[arg-type]
+
+    server.shutdown = shutdown  # type: ignore[method-assign, assignment]
+    server.run()
+    if not server.started:
+        console.print(f"[bold]Port {settings.port} on {settings.host} cannot be listened on:[/] set ANDON_PORT to another one.")
+
+
+def _greet(server: uvicorn.Server, settings: Settings, code: str | None, took: timedelta) -> None:
+    port = next((s.getsockname()[1] for one in server.servers for s in one.sockets), settings.port)
+    shown = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host
+    console.print(f"\n[bold]Andon[/] is ready at [bold]http://{shown}:{port}[/]  ({took.total_seconds():.1f} s)")
+    if code:
+        console.print(f"Create the owner there with the set-up code [bold]{code}[/]")
+    console.print("Ctrl-C stops it; the next start goes on where it was.\n")

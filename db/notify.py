@@ -1,0 +1,14 @@
+"""Word to other replicas, inside the transaction that it is about. A payload is `sender:tenant`."""
+
+import secrets
+
+from sqlalchemy import Connection, text
+
+SENDER = secrets.token_hex(6)  # this process: what it sent itself it passes by
+LIVE = "andon_live"
+NAMES = "andon_names"
+
+
+def tell_names_changed(connection: Connection, tenant_id: int) -> None:
+    """Devices, sensors or settings of the tenant changed: catalogues are read anew, here too."""
+    connection.execute(text("select pg_notify(:channel, :payload)"), {"channel": NAMES, "payload": f":{tenant_id}"})
