@@ -6,7 +6,7 @@ Older days are thinned to a reading a minute, the last hours are at full rate. A
 import logging
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import psycopg
@@ -19,9 +19,9 @@ from db.binary import register
 from db.commands import readings as commands
 from db.commands.devices import insert_device
 from db.commands.partitions import ensure_partitions
+from db.commands.rollups import close_buckets
 from db.engine import Database, connect_raw
 from db.tenancy import tenant_reading, tenant_transaction
-from jobs import aggregation
 from jobs.simulator import simulated_rows
 
 log = logging.getLogger("andon.demo")
@@ -70,7 +70,7 @@ def fill_history(
                 stored += _store(connection, catalogue, piece_low, piece_high, period_s)
             progress(0.85 * (high - start_us) / (end_us - start_us), f"{stored:,} readings of history")
     progress(0.87, "minutes, hours and days")
-    aggregation.run_for(database, tenant_id, datetime.fromtimestamp(end_us / 1e6).astimezone())
+    close_buckets(database, tenant_id, datetime.fromtimestamp(end_us / 1e6, UTC))
     progress(1.0, f"{stored:,} readings of history in {time.monotonic() - began:.0f} s")
     return stored
 
@@ -94,7 +94,7 @@ def _store(
     stored = 0
     for start in range(0, len(order), SLICE):
         part = order[start : start + SLICE]
-        with connection.transaction(), connection.cursor() as cursor:
-            commands.enter(cursor, catalogue.tenant_id)
-            stored += int(commands.store(cursor, catalogue.tenant_id, rows.take(part), increments[part]).new.sum())
+        commands.enter(connection, catalogue.tenant_id)
+        stored += int(commands.store(connection, catalogue.tenant_id, rows.take(part), increments[part]).new.sum())
+        connection.execute("commit")
     return stored

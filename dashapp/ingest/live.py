@@ -68,6 +68,7 @@ class _Tenant:
         self.version = 0
         self.sensors: dict[int, SensorNow] = {}
         self.changed_at = time.time()
+        self.loading = False
         self.loaded = False
 
 
@@ -103,8 +104,11 @@ class Live:
             self._tenants[tenant_id] = fresh
 
     def publish(self, tenant_id: int, rows: Rows, state: State) -> None:
-        """After a commit: the new rows of a slice and the state after them."""
-        tenant = self._tenant(tenant_id)
+        """After a commit: the new rows of a slice and the state after them. Free where nobody looks at the tenant."""
+        self.published.add(tenant_id)
+        tenant = self._tenants.get(tenant_id)
+        if tenant is None or not (tenant.loaded or tenant.loading):
+            return  # who looks first reads it from the database, this commit with it
         order = np.argsort(rows.sensor_ids, kind="stable")
         ids, starts = np.unique(rows.sensor_ids[order], return_index=True)
         ends = np.append(starts[1:], len(order))
@@ -117,7 +121,6 @@ class Live:
                 now = self._move(tenant, sensor_id, state, at, received_us)
                 mine = order[low:high]
                 now.note(rows.times_us[mine], rows.values[mine])
-        self.published.add(tenant_id)
 
     def refresh(self, tenant_id: int) -> None:
         """Reads what another replica committed: states and points that are newer than ours."""
@@ -137,6 +140,7 @@ class Live:
         with self._lock:
             tenant = self._tenants.setdefault(tenant_id, _Tenant())
             if not tenant.loaded:
+                tenant.loading = True
                 with tenant_reading(self._database.engine, tenant_id) as connection:
                     self._merge(tenant, connection, since_us=0)
                 tenant.loaded = True

@@ -7,7 +7,7 @@ column; anything else goes item by item (`dashapp.ingest.items`), which finds th
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from dashapp.ingest.items import GREATEST, MILLION, OLDEST_US, Refusal, Row, rea
 from db.commands.readings import Rows
 
 GOOD = 192
-NESTING = 64
+MOST_ITEMS = 100_000
 
 
 class BodyError(ValueError):
@@ -64,10 +64,24 @@ class _Camel(msgspec.Struct, rename="camel"):
     quality: int | None = None
 
 
+_TABLE = np.dtype([("sensor", np.int32), ("time", np.int64), ("value", np.float64), ("quality", np.int16)])
+class _Wrapped(msgspec.Struct):
+    readings: list[msgspec.Raw]
+
+
+def _whole_number(digits: str) -> float:
+    """An integer; infinite where it has more digits than Python reads, so that its item alone is refused."""
+    return int(digits) if len(digits) < 400 else float("inf")
+
+
 _NARROW = msgspec.json.Decoder(list[_Narrow])
 _CAMEL = msgspec.json.Decoder(list[_Camel])
 _ANY = msgspec.json.Decoder()
 _RAW = msgspec.json.Decoder(list[msgspec.Raw])
+_RAW_WRAPPED = msgspec.json.Decoder(_Wrapped)
+_LOOSE = json.JSONDecoder(parse_int=_whole_number)
+_DEVICE_FIRST = {_NARROW: (b'"machine_id"',), _CAMEL: (b'"machine_id"', b'"device_id"', b'"sensor_type"')}
+_DIGITS_AND_MARKS = b"0123456789-:.TZ"
 
 
 def parse(body: bytes, catalogue: TenantCatalogue, now_us: int, *, future_s: int = 300) -> Parsed:
@@ -83,9 +97,9 @@ def decode(body: bytes) -> list[Any]:
     try:
         content = _ANY.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError) as strict:
-        # NaN, Infinity or a broken character in one item must not lose the others: read again, less strictly.
+        # NaN, Infinity, an endless number or a broken character in one item must not lose the others: read again, less strictly.
         try:
-            content = json.loads(body.decode("utf-8", "surrogateescape"))
+            content = _LOOSE.decode(body.decode("utf-8", "surrogateescape"))
         except RecursionError:
             raise BodyError("body", "nested too deeply") from None
         except ValueError:
@@ -98,19 +112,49 @@ def decode(body: bytes) -> list[Any]:
         raise BodyError("body", f"a JSON object or an array of objects is expected, not {short(content)}")
     if not content:
         raise BodyError("body", "an empty array: no reading in it")
+    if len(content) > MOST_ITEMS:
+        raise BodyError("body", f"{len(content)} items: send at most {MOST_ITEMS} at a time")
     return content
 
 
-def raw_items(body: bytes, indices: Sequence[int]) -> dict[int, bytes]:
-    """The bytes of some items as they came."""
-    if body.lstrip()[:1] == b"[":
-        try:
-            parts = _RAW.decode(body)
-            return {i: bytes(parts[i]) for i in indices}
-        except (msgspec.MsgspecError, RecursionError, ValueError, IndexError):
-            items = decode(body)
-            return {i: json.dumps(items[i]).encode("utf-8", "surrogateescape") for i in indices}
-    return dict.fromkeys(indices, body)
+class RawItems:
+    """The items of a body as the bytes that came, split when the first is asked for."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._parts: Sequence[Any] | None = None
+
+    def __getitem__(self, index: int) -> bytes:
+        """One item's bytes; the whole body where it is one item, or cannot be split."""
+        if self._parts is None:
+            self._parts = _split(self._body)
+        return bytes(self._parts[index]) if index < len(self._parts) else self._body
+
+
+def _split(body: bytes) -> Sequence[Any]:
+    listed = body.lstrip()[:1] == b"["
+    try:
+        return _RAW.decode(body) if listed else _RAW_WRAPPED.decode(body).readings
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        pass
+    return _split_loosely(body.decode("utf-8", "surrogateescape")) if listed else []
+
+
+def _split_loosely(text: str) -> list[bytes]:
+    """Items of a list that the strict decoder refuses."""
+    parts = []
+    at = text.index("[") + 1
+    try:
+        while True:
+            while text[at] in " \t\r\n,":
+                at += 1
+            if text[at] == "]":
+                return parts
+            _, end = _LOOSE.raw_decode(text, at)
+            parts.append(text[at:end].encode("utf-8", "surrogateescape"))
+            at = end
+    except (ValueError, IndexError, RecursionError):
+        return []
 
 
 def _parse_columns(body: bytes, catalogue: TenantCatalogue, latest_us: int) -> Parsed | None:
@@ -121,11 +165,13 @@ def _parse_columns(body: bytes, catalogue: TenantCatalogue, latest_us: int) -> P
     decoder: msgspec.json.Decoder[Any] = _CAMEL if b'"deviceId"' in head else _NARROW
     if decoder is _NARROW and b'"sensor_type"' not in head:
         return None
+    if any(name in body for name in _DEVICE_FIRST[decoder]):  # which name counts is for `read_item` to say
+        return None
     try:
         items = decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
         return None
-    if not items:
+    if not 0 < len(items) <= MOST_ITEMS:
         return None
     by_name = catalogue.by_name
     entries = [by_name.get((item.device_id, item.sensor_type)) for item in items]
@@ -160,6 +206,9 @@ def _times(texts: list[str]) -> np.ndarray[Any, Any] | None:
     """ISO 8601 in UTC → microseconds, by numpy (seven times as fast as one by one); None where one is written otherwise."""
     if not all(text[-1:] == "Z" and len(text) >= 20 for text in texts):
         return None
+    joined = "".join(texts).encode("utf-8", "replace")
+    if joined.count(b"Z") != len(texts) or joined.count(b"-") != 2 * len(texts) or joined.translate(None, _DIGITS_AND_MARKS):
+        return None  # numpy reads zones and words too, not as ISO 8601 does
     try:
         parsed = np.array([text[:-1] for text in texts], dtype="datetime64[us]")
     except ValueError:
@@ -172,16 +221,18 @@ def _parse_items(items: list[Any], catalogue: TenantCatalogue, now_us: int, late
     owners: list[int] = []
     refused: list[Refusal] = []
     undated = False
+    taken: dict[int, int] = {}  # sensor → undated readings so far: each gets a time of its own, so that none counts as a duplicate
     for index, item in enumerate(items):
         found, wrong, dated = read_item(index, item, catalogue, now_us, latest_us)
+        if not dated:
+            for position, row in enumerate(found):
+                earlier = taken.get(row.sensor_id, 0)
+                taken[row.sensor_id] = earlier + 1
+                found[position] = replace(row, time_us=row.time_us + earlier) if earlier else row
         rows += found
         owners += [index] * len(found)
         refused += wrong
         undated = undated or not dated
-    columns = Rows(
-        np.array([row.sensor_id for row in rows], np.int32),
-        np.array([row.time_us for row in rows], np.int64),
-        np.array([row.value for row in rows], np.float64),
-        np.array([row.quality for row in rows], np.int16),
-    )
+    table = np.array([(row.sensor_id, row.time_us, row.value, row.quality) for row in rows], dtype=_TABLE)
+    columns = Rows(table["sensor"], table["time"], table["value"], table["quality"])
     return Parsed(columns, owners, len(items), refused, undated)

@@ -17,7 +17,7 @@ from db.binary import FLOAT8, INT2, INT4, INT8, TIMESTAMPTZ, BinaryArray
 CLOSING_LOCK = 7_266_302  # shared by every ingest; taken alone by the job that closes rollup buckets
 LATE, DELAYED = 1, 2
 HOUR_US = 3_600_000_000
-Cursor = psycopg.Cursor[tuple[Any, ...]]
+Connection = psycopg.Connection[Any]
 
 ENTER = "select set_config('andon.tenant', %s, true), pg_advisory_xact_lock_shared(%s, %s)"
 LOCK_STATE = """
@@ -95,22 +95,24 @@ class DeadLetter:
     truncated: bool = False
 
 
-def enter(cursor: Cursor, tenant_id: int) -> None:
-    """Names the tenant and keeps rollup buckets from closing under this transaction."""
-    cursor.execute(ENTER, (str(tenant_id), CLOSING_LOCK, tenant_id), prepare=True)
+def enter(connection: Connection, tenant_id: int) -> None:
+    """Begins the transaction, names its tenant and keeps rollup buckets from closing under it."""
+    connection.execute("begin", prepare=True)
+    connection.execute(ENTER, (str(tenant_id), CLOSING_LOCK, tenant_id), prepare=True)
 
 
 def store(
-    cursor: Cursor, tenant_id: int, rows: Rows, is_increment: NDArray[np.bool_], *, import_id: int | None = None, careful: bool = False
-) -> Stored:
+    connection: Connection, tenant_id: int, rows: Rows, is_increment: NDArray[np.bool_], *, import_id: int | None = None,
+    careful: bool = False,
+) -> Stored:  # fmt: skip
     """Stores a slice and moves the state forward by what is new. `is_increment` has shape (n,).
 
     `careful` inserts by savepoint and bisection, so that a row which the database refuses does not take its neighbours with it.
     Raises psycopg.Error otherwise; the caller rolls back.
     """
     sensors = np.unique(rows.sensor_ids)
-    cursor.execute(LOCK_STATE, (BinaryArray(sensors, INT4),), binary=True, prepare=True)
-    closed_to, ids, times, values, quality, totals, counts = cursor.fetchone()  # type: ignore[misc]
+    locked = connection.execute(LOCK_STATE, (BinaryArray(sensors, INT4),), binary=True, prepare=True)
+    closed_to, ids, times, values, quality, totals, counts = locked.fetchone()  # type: ignore[misc]
     if ids is None:
         ids = np.empty(0, np.int32)
     known = np.isin(rows.sensor_ids, ids) if len(ids) < len(sensors) else None
@@ -126,30 +128,30 @@ def store(
     flags = np.where(part.times_us <= state.times_us[position], LATE, 0).astype(np.int16)
     refused: dict[int, str] = {}
     if careful:
-        new = _insert_bisecting(cursor, tenant_id, part, flags, import_id, refused)
+        new = _insert_bisecting(connection, tenant_id, part, flags, import_id, refused)
     else:
-        new = _insert(cursor, tenant_id, part, flags, import_id)
+        new = _insert(connection, tenant_id, part, flags, import_id)
     stored.refused.update({int(keep[i]): reason for i, reason in refused.items()})
     stored.new[keep] = new
     if not new.all():
         old = np.flatnonzero(~new & ~np.isin(np.arange(len(part)), list(refused)))
-        stored.conflicts = {int(keep[i]): value for i, value in _conflicts(cursor, part, old).items()}
+        stored.conflicts = {int(keep[i]): value for i, value in _conflicts(connection, part, old).items()}
     if new.any():
         fresh = part.take(new)
-        _move_state(cursor, state, fresh, position[new], is_increment[keep][new])
+        _move_state(connection, state, fresh, position[new], is_increment[keep][new])
         if closed_to is not None:
-            _mark_late(cursor, tenant_id, fresh, closed_to)
+            _mark_late(connection, tenant_id, fresh, closed_to)
     stored.state = state
     return stored
 
 
-def _insert(cursor: Cursor, tenant_id: int, rows: Rows, flags: NDArray[np.int16], import_id: int | None) -> NDArray[np.bool_]:
+def _insert(connection: Connection, tenant_id: int, rows: Rows, flags: NDArray[np.int16], import_id: int | None) -> NDArray[np.bool_]:
     parameters = (
         tenant_id, import_id, BinaryArray(rows.sensor_ids, INT4), BinaryArray(rows.times_us, TIMESTAMPTZ),
         BinaryArray(rows.values, FLOAT8), BinaryArray(rows.quality, INT2), BinaryArray(flags, INT2),
     )  # fmt: skip
-    cursor.execute(INSERT, parameters, binary=True, prepare=True)
-    count, sensor_ids, times = cursor.fetchone()  # type: ignore[misc]
+    inserted_rows = connection.execute(INSERT, parameters, binary=True, prepare=True)
+    count, sensor_ids, times = inserted_rows.fetchone()  # type: ignore[misc]
     if count == len(rows):
         return np.ones(len(rows), bool)
     new = np.zeros(len(rows), bool)
@@ -163,7 +165,7 @@ def _insert(cursor: Cursor, tenant_id: int, rows: Rows, flags: NDArray[np.int16]
 
 
 def _insert_bisecting(
-    cursor: Cursor, tenant_id: int, rows: Rows, flags: NDArray[np.int16], import_id: int | None, refused: dict[int, str]
+    connection: Connection, tenant_id: int, rows: Rows, flags: NDArray[np.int16], import_id: int | None, refused: dict[int, str]
 ) -> NDArray[np.bool_]:
     new = np.zeros(len(rows), bool)
     ranges = [(0, len(rows))]
@@ -171,13 +173,13 @@ def _insert_bisecting(
         low, high = ranges.pop()
         part = slice(low, high)
         try:
-            cursor.execute("savepoint part")
-            new[part] = _insert(cursor, tenant_id, rows.take(part), flags[part], import_id)
-            cursor.execute("release savepoint part")
+            connection.execute("savepoint part")
+            new[part] = _insert(connection, tenant_id, rows.take(part), flags[part], import_id)
+            connection.execute("release savepoint part")
         except psycopg.Error as error:
             if not (error.sqlstate or "").startswith(DATA_ERRORS):
                 raise
-            cursor.execute("rollback to savepoint part")
+            connection.execute("rollback to savepoint part")
             if high - low == 1:
                 refused[low] = error.diag.message_primary or "refused by the database"
             else:
@@ -186,13 +188,13 @@ def _insert_bisecting(
     return new
 
 
-def _conflicts(cursor: Cursor, rows: Rows, old: NDArray[np.int64]) -> dict[int, float]:
+def _conflicts(connection: Connection, rows: Rows, old: NDArray[np.int64]) -> dict[int, float]:
     """Rows that were there before with another value → the value that is stored."""
     wanted = rows.take(old)
-    cursor.execute(
+    found_rows = connection.execute(
         STORED_VALUES, (BinaryArray(wanted.sensor_ids, INT4), BinaryArray(wanted.times_us, TIMESTAMPTZ)), binary=True, prepare=True
     )
-    sensor_ids, times, values = cursor.fetchone()  # type: ignore[misc]
+    sensor_ids, times, values = found_rows.fetchone()  # type: ignore[misc]
     if sensor_ids is None:
         return {}
     stored = dict(zip(zip(sensor_ids.tolist(), times.tolist(), strict=True), values.tolist(), strict=True))
@@ -207,7 +209,7 @@ def _conflicts(cursor: Cursor, rows: Rows, old: NDArray[np.int64]) -> dict[int, 
 
 
 def _move_state(
-    cursor: Cursor, state: State, fresh: Rows, position: NDArray[np.int64], is_increment: NDArray[np.bool_]
+    connection: Connection, state: State, fresh: Rows, position: NDArray[np.int64], is_increment: NDArray[np.bool_]
 ) -> None:
     """Forward only: a late row counts in totals, never as the current value."""
     newest = np.full(len(state.sensor_ids), np.iinfo(np.int64).min)
@@ -221,7 +223,7 @@ def _move_state(
     np.add.at(state.totals, position[is_increment], fresh.values[is_increment])
     np.add.at(state.readings, position, 1)
     touched = np.unique(position)
-    cursor.execute(
+    connection.execute(
         MOVE_STATE,
         (
             BinaryArray(state.sensor_ids[touched], INT4), BinaryArray(state.times_us[touched], TIMESTAMPTZ),
@@ -232,30 +234,29 @@ def _move_state(
     )  # fmt: skip
 
 
-def _mark_late(cursor: Cursor, tenant_id: int, fresh: Rows, closed_to: Any) -> None:
+def _mark_late(connection: Connection, tenant_id: int, fresh: Rows, closed_to: Any) -> None:
     late = fresh.times_us < int(closed_to.timestamp() * 1_000_000)
     if not late.any():
         return
     hours = fresh.times_us[late] // HOUR_US * HOUR_US
     marks = np.unique(np.stack([fresh.sensor_ids[late].astype(np.int64), hours]), axis=1)
-    cursor.execute(MARK, (tenant_id, BinaryArray(marks[0], INT4), BinaryArray(marks[1], TIMESTAMPTZ)))
+    connection.execute(MARK, (tenant_id, BinaryArray(marks[0], INT4), BinaryArray(marks[1], TIMESTAMPTZ)))
 
 
-def write_dead_letters(cursor: Cursor, tenant_id: int, letters: Sequence[DeadLetter]) -> None:
+def write_dead_letters(connection: Connection, tenant_id: int, letters: Sequence[DeadLetter]) -> None:
     """Keeps what was refused, as bytes: PostgreSQL refuses NUL in text."""
-    cursor.executemany(
-        DEAD_LETTER,
-        [(tenant_id, x.door, _text(x.source), _text(x.field), _text(x.reason), x.raw, x.truncated) for x in letters],
-    )
+    for x in letters:
+        values = (tenant_id, x.door, _text(x.source), _text(x.field), _text(x.reason), x.raw, x.truncated)
+        connection.execute(DEAD_LETTER, values)
 
 
 def _text(value: str) -> str:
     return value.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()[:500]
 
 
-def ensure_states(cursor: Cursor, tenant_id: int) -> None:
+def ensure_states(connection: Connection, tenant_id: int) -> None:
     """Makes the state row of each sensor that has none."""
-    cursor.execute(
+    connection.execute(
         sql.SQL(
             "insert into sensor_state (tenant_id, sensor_id) select s.tenant_id, s.id from sensors s"
             " where s.tenant_id = %s on conflict do nothing"
