@@ -167,11 +167,16 @@ class Live:
             ),
             {"since": since_us / 1e6},
         ).all()
+        # The least and the greatest of each ten seconds, found by the database: 15 minutes of a fast plant are half a million rows.
         points = connection.execute(
             text(
-                "select r.sensor_id, (extract(epoch from r.time) * 1000000)::bigint as time_us, r.value from sensor_state s"
+                "select r.sensor_id, min(r.value) as low, max(r.value) as high,"
+                " (extract(epoch from (array_agg(r.time order by r.value))[1]) * 1000000)::bigint as low_us,"
+                " (extract(epoch from (array_agg(r.time order by r.value desc))[1]) * 1000000)::bigint as high_us"
+                " from sensor_state s"
                 " join readings r on r.sensor_id = s.sensor_id and r.time > s.time - interval '15 minutes' and r.time <= s.time"
                 " where s.received_at >= to_timestamp(:since) and r.received_at >= to_timestamp(:since)"
+                " group by r.sensor_id, date_bin('10 seconds', r.time, 'epoch')"
             ),
             {"since": since_us / 1e6},
         ).all()
@@ -185,10 +190,6 @@ class Live:
                     tenant.sensors[row.sensor_id] = SensorNow(
                         row.time_us, row.value, row.quality, row.total, row.readings, row.received_us, tenant.version, trail
                     )
-            grouped: dict[int, list[tuple[int, float]]] = {}
             for row in points:
-                grouped.setdefault(row.sensor_id, []).append((row.time_us, row.value))
-            for sensor_id, pairs in grouped.items():
-                if sensor_id in tenant.sensors:
-                    times = np.array([pair[0] for pair in pairs], np.int64)
-                    tenant.sensors[sensor_id].note(times, np.array([pair[1] for pair in pairs]))
+                if now := tenant.sensors.get(row.sensor_id):
+                    now.note(np.array([row.low_us, row.high_us]), np.array([row.low, row.high]))
