@@ -28,6 +28,7 @@ from db.engine import DatabaseSetupError
 
 console = Console(highlight=False, soft_wrap=True)
 SAMPLE_BYTES = 256 * 1024
+BAR = (TextColumn("{task.description}"), BarColumn(40), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
 
 
 def run_import(
@@ -76,7 +77,8 @@ def with_overrides(fmt: CsvFormat, overrides: Mapping[str, Any]) -> CsvFormat:
 def _describe(fmt: CsvFormat) -> None:
     separator = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}.get(fmt.separator, fmt.separator)
     used = ", ".join(f"{c.name} → {c.sensor_key}" + (f" [{c.unit}]" if c.unit else "") for c in fmt.columns if c.sensor_key)
-    console.print(f"{fmt.encoding}, {separator}, {fmt.layout}; time: {' + '.join(fmt.time_columns)} ({fmt.time_format or 'ISO 8601'}, {fmt.zone})", markup=False)
+    time_words = f"{' + '.join(fmt.time_columns)} ({fmt.time_format or 'ISO 8601'}, {fmt.zone})"
+    console.print(f"{fmt.encoding}, {separator}, {fmt.layout}; time: {time_words}", markup=False)
     if used:
         console.print(f"columns: {used}", markup=False)
 
@@ -86,8 +88,7 @@ def _import(services: Services, tenant_id: int, file: Path, fmt: CsvFormat, devi
     ensure_sensors(services, actor, file, fmt, device_key)
     services.start()
     try:
-        columns = (TextColumn("{task.description}"), BarColumn(40, pulse_style="dim"), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True) as bar:
+        with Progress(*BAR, console=console, transient=True) as bar:
             task = bar.add_task(file.name, total=None, note="")
             began = time.monotonic()
 
@@ -119,19 +120,24 @@ def ensure_sensors(services: Services, actor: Actor, file: Path, fmt: CsvFormat,
 
 
 def _wanted(file: Path, fmt: CsvFormat, device_key: str) -> dict[str, list[SensorSpec]]:
-    """What the file measures. A long file names devices and sensors in its rows: they are read once for that."""
-    if fmt.layout == "wide":
-        first = next(iter(read_chunks(file, fmt)), None)
-        period_s = _period_s(first.time_us) if first is not None else 10.0
-        return {device_key: [guessed_sensor(c.sensor_key, c.unit or "", period_s=period_s) for c in fmt.columns if c.sensor_key]}
+    """What the file measures. One that names devices or sensors in its rows is read once for that."""
+    units = {column.sensor_key: column.unit or "" for column in fmt.columns if column.sensor_key}
+    in_rows = fmt.layout == "long" or fmt.device_column is not None
     pairs: dict[tuple[str, str], None] = {}
-    for chunk in read_chunks(file, fmt):
+    period_s = 10.0
+    for number, chunk in enumerate(read_chunks(file, fmt)):
+        if number == 0:
+            period_s = _period_s(chunk.time_us)
         devices = chunk.device_keys.tolist() if chunk.device_keys is not None else [device_key] * len(chunk.time_us)
-        sensors = chunk.sensor_keys.tolist() if chunk.sensor_keys is not None else ["value"] * len(chunk.time_us)
-        pairs.update(dict.fromkeys(zip(devices, sensors, strict=True)))
+        if chunk.sensor_keys is not None:
+            pairs.update(dict.fromkeys(zip(devices, chunk.sensor_keys.tolist(), strict=True)))
+        else:
+            pairs.update(dict.fromkeys((device, key) for device in dict.fromkeys(devices) for key in units))
+        if not in_rows:
+            break
     wanted: dict[str, list[SensorSpec]] = {}
     for device, sensor in pairs:
-        wanted.setdefault(device, []).append(guessed_sensor(sensor, period_s=60.0))
+        wanted.setdefault(device, []).append(guessed_sensor(sensor, units.get(sensor, ""), period_s=period_s))
     return wanted
 
 
@@ -156,7 +162,8 @@ def _tell(report: ImportReport, *, done: bool) -> None:
     if report.first_us is not None and report.last_us is not None:
         span = [datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S") for us in (report.first_us, report.last_us)]
         console.print(f"from {span[0]} to {span[1]} UTC")
-    _list("conflict", [f"line {line}: {sensor} {value:g}; {kept:g} was there first and stays" for line, sensor, value, kept in report.conflict_examples], report.conflicts)
+    conflicts = [f"line {line}: {sensor} {value:g}; {kept:g} was there first and stays" for line, sensor, value, kept in report.conflict_examples]
+    _list("conflict", conflicts, report.conflicts)
     _list("refused", [f"line {line}: {field}: {reason}" for line, field, reason in report.refused_examples], report.refused)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from dashapp.ingest.csv_format import CsvFormat
-from dashapp.ingest.csv_import import SHOWN, ImportReport, pieces
+from dashapp.ingest.csv_import import SHOWN, ImportReport, pieces, rows_in
 from dashapp.ingest.csv_rows import read_chunks
 from db.commands.readings import Rows
 from db.queries.stored_values import stored_values
@@ -24,9 +24,6 @@ class _Names(dict[tuple[str, str], int]):
         self[name] = -1 - len(self)
         return self[name]
 
-    def get(self, name: tuple[str, str], default: object = None) -> int:  # type: ignore[override]
-        return self[name]
-
 
 def dry_run(
     engine: Engine, tenant_id: int, path: Path, fmt: CsvFormat, device_key: str, known: dict[tuple[str, str], int],
@@ -37,7 +34,7 @@ def dry_run(
     names = _Names(known)
     parts: list[tuple[Rows, NDArray[np.int64]]] = []
     for chunk in read_chunks(path, fmt):
-        report.rows += len(chunk.line_numbers) + len({refused.line for refused in chunk.refused})
+        report.rows += rows_in(chunk)
         report.refused += len(chunk.refused)
         for refused in chunk.refused[: SHOWN - len(report.refused_examples)]:
             report.refused_examples.append((refused.line, refused.field, refused.reason))

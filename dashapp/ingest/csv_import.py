@@ -1,7 +1,7 @@
 """History from a file, through the one pipeline: no live rule runs on it, and its partitions are pinned (IN-5)."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,30 +54,33 @@ class Piece:
     lines: NDArray[np.int64]
 
 
-def pieces(chunk: Chunk, device_key: str, sensor_ids: dict[tuple[str, str], int]) -> Piece:
-    """A chunk as rows, in the order of the file; empty cells are left out."""
+def pieces(chunk: Chunk, device_key: str, sensor_ids: Mapping[tuple[str, str], int]) -> Piece:
+    """A chunk as rows, in the order of the file; empty cells are left out.
+
+    The file's device column wins over `device_key`. Raises KeyError for a sensor that is not in `sensor_ids`.
+    """
+    devices = chunk.device_keys.tolist() if chunk.device_keys is not None else [device_key] * len(chunk.time_us)
     ids: list[NDArray[np.int32]] = []
-    times: list[NDArray[np.int64]] = []
+    cells: list[NDArray[np.int64]] = []  # row numbers within the chunk
     values: list[NDArray[np.float64]] = []
-    lines: list[NDArray[np.int64]] = []
-    if chunk.sensor_keys is not None:
-        devices = chunk.device_keys if chunk.device_keys is not None else np.full(len(chunk.time_us), device_key, object)
-        found = [sensor_ids.get((d, s), 0) for d, s in zip(devices.tolist(), chunk.sensor_keys.tolist(), strict=True)]
-        column = chunk.values["value"]
-        good = ~np.isnan(column) & (np.array(found, np.int32) > 0)
-        return Piece(_rows(np.array(found, np.int32)[good], chunk.time_us[good], column[good]), chunk.line_numbers[good])
-    for key, column in chunk.values.items():
-        good = ~np.isnan(column)
-        ids.append(np.full(int(good.sum()), sensor_ids[device_key, key], np.int32))
-        times.append(chunk.time_us[good])
+    for column_key, column in chunk.values.items():
+        good = np.flatnonzero(~np.isnan(column))
+        keys = chunk.sensor_keys.tolist() if chunk.sensor_keys is not None else [column_key] * len(devices)
+        ids.append(np.array([sensor_ids[devices[i], keys[i]] for i in good.tolist()], np.int32))
+        cells.append(good)
         values.append(column[good])
-        lines.append(chunk.line_numbers[good])
     if not ids:
         return Piece(_rows(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0)), np.empty(0, np.int64))
-    joined_lines = np.concatenate(lines)
-    order = np.argsort(joined_lines, kind="stable")
-    rows = _rows(np.concatenate(ids)[order], np.concatenate(times)[order], np.concatenate(values)[order])
-    return Piece(rows, joined_lines[order])
+    at = np.concatenate(cells)
+    order = np.argsort(at, kind="stable")
+    at = at[order]
+    rows = _rows(np.concatenate(ids)[order], chunk.time_us[at], np.concatenate(values)[order])
+    return Piece(rows, chunk.line_numbers[at])
+
+
+def rows_in(chunk: Chunk) -> int:
+    """Lines of the file that the chunk speaks of, refused ones too, each once."""
+    return len({refused.line for refused in chunk.refused}.union(chunk.line_numbers.tolist()))
 
 
 def _rows(ids: NDArray[np.int32], times: NDArray[np.int64], values: NDArray[np.float64]) -> Rows:
@@ -108,7 +111,7 @@ class CsvImport:
         try:
             for chunk in self._chunks():
                 piece = pieces(chunk, self._device_key, sensor_ids)
-                self.report.rows += len(chunk.line_numbers) + len({refused.line for refused in chunk.refused})
+                self.report.rows += rows_in(chunk)
                 self._submit(piece, chunk, names)
                 progress(self.report.rows, self.report.stored)
             for _ in range(IN_FLIGHT):

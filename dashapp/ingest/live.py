@@ -1,7 +1,7 @@
 """What is true now, in memory: one shared snapshot a tenant, so that a viewer costs no query.
 
-Writers publish after the commit; other replicas' commits arrive by NOTIFY (`dashapp.ingest.listen`). Pages ask for a version and for what changed
-since the one that they hold.
+Writers publish after the commit; other replicas' commits arrive by NOTIFY (`dashapp.ingest.listen`). Pages ask for a version
+and for what changed since the one that they hold.
 """
 
 import threading
@@ -18,6 +18,7 @@ from db.engine import Database
 from db.tenancy import tenant_reading
 
 WINDOW_US = 15 * 60 * 1_000_000
+OVERLAP_US = 5 * 1_000_000  # what was received this long before the newest that we read may have been committed after it
 BUCKET_US = 10 * 1_000_000  # a sparkline keeps the least and the greatest value of each ten seconds: no spike is hidden
 
 
@@ -55,8 +56,9 @@ class SensorNow:
         """`[[milliseconds, value], …]` in order of time, from the bucket that holds `since_us` on; at most 182 points."""
         first = max(since_us, self.time_us - WINDOW_US) // BUCKET_US
         found: list[list[float]] = []
-        for bucket in sorted(bucket for bucket in self.trail if bucket >= first):
-            low_at, low, high_at, high = self.trail[bucket]
+        trail = self.trail.copy()  # a writer may add to it meanwhile
+        for bucket in sorted(bucket for bucket in trail if bucket >= first):
+            low_at, low, high_at, high = trail[bucket]
             pair = [[low_at / 1000, low]] if low_at == high_at else sorted([[low_at / 1000, low], [high_at / 1000, high]])
             found += pair
         return found
@@ -68,8 +70,24 @@ class _Tenant:
         self.version = 0
         self.sensors: dict[int, SensorNow] = {}
         self.changed_at = time.time()
+        self.read_to_us = 0  # by the database's clock, which our own need not agree with
         self.loading = False
         self.loaded = False
+
+
+def _moved(
+    tenant: _Tenant, sensor_id: int, time_us: int, value: float, quality: int, total: float, readings: int, received_us: int
+) -> SensorNow:
+    """Moves a sensor forward, never back: two writers may publish out of order, and a read may be older than what was published."""
+    now = tenant.sensors.get(sensor_id)
+    if now is None:
+        now = tenant.sensors[sensor_id] = SensorNow(time_us, value, quality, total, readings, received_us, tenant.version)
+    if time_us >= now.time_us:
+        now.time_us, now.value, now.quality = time_us, value, quality
+    if readings >= now.readings:
+        now.readings, now.total = readings, total
+    now.received_us, now.version = max(now.received_us, received_us), tenant.version
+    return now
 
 
 class Live:
@@ -87,7 +105,7 @@ class Live:
 
     def now(self, tenant_id: int) -> dict[int, SensorNow]:
         """Current state by sensor id; do not change it."""
-        return self._tenant(tenant_id).sensors
+        return self._tenant(tenant_id).sensors.copy()
 
     def changes(self, tenant_id: int, since: int) -> tuple[int, list[int]]:
         """(version now, ids of sensors that changed after version `since`)."""
@@ -126,12 +144,11 @@ class Live:
         """Reads what another replica committed: states and points that are newer than ours."""
         tenant = self._tenant(tenant_id)
         with tenant_reading(self._database.engine, tenant_id) as connection:
-            newest = max((now.received_us for now in tenant.sensors.values()), default=0)
-            self._merge(tenant, connection, since_us=newest - 2_000_000)
+            self._merge(tenant, connection, since_us=tenant.read_to_us - OVERLAP_US)
 
     def loaded_tenants(self) -> Iterable[int]:
         """Tenants that are in memory."""
-        return [tenant_id for tenant_id, tenant in self._tenants.items() if tenant.loaded]
+        return [tenant_id for tenant_id, tenant in list(self._tenants.items()) if tenant.loaded]
 
     def _tenant(self, tenant_id: int) -> _Tenant:
         tenant = self._tenants.get(tenant_id)
@@ -147,16 +164,10 @@ class Live:
             return tenant
 
     def _move(self, tenant: _Tenant, sensor_id: int, state: State, at: int, received_us: int) -> SensorNow:
-        time_us, value = int(state.times_us[at]), float(state.values[at])
-        now = tenant.sensors.get(sensor_id)
-        if now is None:
-            now = tenant.sensors[sensor_id] = SensorNow(time_us, value, 192, 0, 0, 0, 0)
-        if time_us >= now.time_us:
-            now.time_us, now.value, now.quality = time_us, value, int(state.quality[at])
-        if int(state.readings[at]) >= now.readings:  # two writers may publish out of order
-            now.readings, now.total = int(state.readings[at]), float(state.totals[at])
-        now.received_us, now.version = received_us, tenant.version
-        return now
+        return _moved(
+            tenant, sensor_id, int(state.times_us[at]), float(state.values[at]), int(state.quality[at]),
+            float(state.totals[at]), int(state.readings[at]), received_us,
+        )  # fmt: skip
 
     def _merge(self, tenant: _Tenant, connection: Connection, *, since_us: int) -> None:
         states = connection.execute(
@@ -184,12 +195,10 @@ class Live:
             tenant.version += 1
             tenant.changed_at = time.time()
             for row in states:
-                now = tenant.sensors.get(row.sensor_id)
-                trail = now.trail if now else {}
-                if now is None or row.time_us >= now.time_us:
-                    tenant.sensors[row.sensor_id] = SensorNow(
-                        row.time_us, row.value, row.quality, row.total, row.readings, row.received_us, tenant.version, trail
-                    )
+                tenant.read_to_us = max(tenant.read_to_us, row.received_us)
+                known = tenant.sensors.get(row.sensor_id)
+                if known is None or row.time_us > known.time_us or row.readings > known.readings:
+                    _moved(tenant, *row)
             for row in points:
                 if now := tenant.sensors.get(row.sensor_id):
                     now.note(np.array([row.low_us, row.high_us]), np.array([row.low, row.high]))
