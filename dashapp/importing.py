@@ -162,7 +162,9 @@ def _tell(report: ImportReport, *, done: bool) -> None:
     if report.first_us is not None and report.last_us is not None:
         span = [datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S") for us in (report.first_us, report.last_us)]
         console.print(f"from {span[0]} to {span[1]} UTC")
-    conflicts = [f"line {line}: {sensor} {value:g}; {kept:g} was there first and stays" for line, sensor, value, kept in report.conflict_examples]
+    conflicts = [
+        f"line {line}: {sensor} {value:g}; {kept:g} was there first and stays" for line, sensor, value, kept in report.conflict_examples
+    ]
     _list("conflict", conflicts, report.conflicts)
     _list("refused", [f"line {line}: {field}: {reason}" for line, field, reason in report.refused_examples], report.refused)
 
