@@ -21,8 +21,7 @@
 
   andon.age = function (ms) {
     const s = Math.max(0, Math.floor(ms / 1000));
-    if (s < 1) return "now";
-    if (s < 60) return s + " s ago";
+    if (s < 60) return Math.max(1, s) + " s ago";
     if (s < 3600) return Math.floor(s / 60) + " min ago";
     if (s < 172800) return Math.floor(s / 3600) + " h ago";
     return Math.floor(s / 86400) + " d ago";

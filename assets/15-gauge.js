@@ -59,7 +59,7 @@
     const { value, normal_low, normal_high, limit_low, limit_high, decimals } = props;
     const [low, high] = andon.scale(props);
     const shape = geometry([low, high]);
-    return h("svg", { className: "gauge-arc", viewBox: "0 0 160 80", "aria-hidden": true, focusable: false },
+    return h("svg", { className: "gauge-arc", viewBox: "14 4 132 76", "aria-hidden": true, focusable: false },
       h(Scale, { low, high, normal_low, normal_high, limit_low, limit_high, decimals }),
       value != null && h("path", { className: "g-value", d: shape.arc(low, value) }),
       value != null && h("path", { className: "g-pointer", d: shape.spoke(value, R - 10, R + 8) }));

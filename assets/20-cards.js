@@ -6,6 +6,7 @@
   const { createElement: h, memo, useEffect, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } =
     window.React;
   const KEEP_MS = 15 * 60 * 1000;
+  const MANY = 48; // from here on the browser need not lay out what is off the screen
   const AT_ONCE = 24; // cards drawn in full before anything is known about the screen
 
   function appended(spark, points) {
@@ -59,16 +60,18 @@
     const priority = andon.marks[state];
     const silent = stale && !priority;
     const since = andon.useTick((now) => (silent && main.at_ms != null ? " " + andon.elapsed(now - main.at_ms) : ""));
-    if (!priority) return h("span", { className: "chip" }, silent ? "No data" + since : text);
+    if (!priority) return h("span", { className: "chip", title: text }, silent ? "No data" + since : text);
     const said = text && text.toLowerCase().includes(state) ? "" : state + ": ";
-    return h("span", { className: "chip " + state },
+    return h("span", { className: "chip " + state, title: text },
       h("span", { "aria-hidden": true }, priority + " "), said && h("span", { className: "sr-only" }, said), text);
   }
 
-  function Age({ atMs, stale }) {
+  /* A silent card says for how long once: on its chip, or here where the chip tells of an alert. */
+  function Age({ atMs, stale, onChip, zone }) {
     const text = andon.useTick((now) => {
       if (atMs == null) return "never reported";
-      return stale ? "no data " + andon.elapsed(now - atMs) : andon.age(now - atMs);
+      if (!stale) return andon.age(now - atMs);
+      return onChip ? "last " + andon.clockTime(atMs, zone) : "no data " + andon.elapsed(now - atMs);
     });
     return h("span", null, text);
   }
@@ -80,7 +83,7 @@
   });
 
   /* The drawings keep what they last showed while the card is away from the screen. */
-  const Drawings = memo(function Drawings({ main, spark, beyond, state, endMs, value }) {
+  function Drawings({ main, spark, beyond, state, endMs, value }) {
     const tone = beyond && andon.marks[state] ? state : "";
     return h(React.Fragment, null,
       h("div", { className: "device-gauge " + tone }, h(andon.GaugeArc, {
@@ -90,7 +93,7 @@
       h("div", { className: "device-spark " + tone }, h(andon.SparkLine, {
         points: spark || [], limit_low: main.limit_low, limit_high: main.limit_high, window_s: KEEP_MS / 1000,
         period_s: main.period_s, end_ms: endMs, height: 36 })));
-  });
+  }
 
   function useNear(index, observer) {
     const ref = useRef(null);
@@ -99,12 +102,12 @@
     return [ref, near];
   }
 
-  const Card = memo(function Card({ store, deviceKey, index, observer }) {
+  const Card = memo(function Card({ store, deviceKey, index, observer, zone }) {
     const device = useSyncExternalStore(useMemo(() => store.subscribe(deviceKey), [store, deviceKey]),
       () => store.get(deviceKey));
     const [ref, near] = useNear(index, observer);
     const stale = andon.useTick((now) => isStale(device, now));
-    const slot = andon.useTick((now) => Math.floor(now / 15000)); // a silent card's line still moves to the left
+    const slot = andon.useTick((now) => (near ? Math.floor(now / 15000) : 0)); // silent lines move to the left too
     const drawn = useRef(null);
     const { main } = device;
     if (near) drawn.current = { device, endMs: Math.max(slot * 15000, main.at_ms || 0) };
@@ -123,7 +126,7 @@
             beyond: andon.beyond(shown.device.main.value, main.limit_low, main.limit_high), value })
         : h(React.Fragment, null, h("div", { className: "device-gauge" }), value, h("div", { className: "device-spark" })),
       h("span", { className: "device-when" }, h("span", null, "last 15 min"),
-        h(Age, { atMs: main.at_ms, stale })),
+        h(Age, { atMs: main.at_ms, stale, onChip: !andon.marks[device.state], zone })),
       device.others && device.others.length ? h(Others, { others: device.others }) : null));
   });
 
@@ -153,7 +156,7 @@
     };
   }
 
-  andon.DeviceCards = function DeviceCards({ id, devices, delta, layout, now }) {
+  andon.DeviceCards = function DeviceCards({ id, devices, delta, layout, now, zone }) {
     const list = devices || [];
     const store = useMemo(() => makeStore(list), [devices]);
     const observer = useMemo(makeObserver, []);
@@ -167,9 +170,9 @@
       if (delta.devices) store.apply(delta.devices);
     }, [delta, store]);
     const cards = useMemo(
-      () => list.map((device, index) => h(Card, { key: device.key, store, deviceKey: device.key, index, observer })),
-      [store]);
-    return h("ul", { id: andon.domId(id), className: "cards" + (layout === "wall" ? " wall" : ""),
+      () => list.map((device, index) => h(Card, { key: device.key, store, deviceKey: device.key, index, observer, zone })),
+      [store, zone]);
+    return h("ul", { id: andon.domId(id), className: "cards" + (list.length > MANY ? " many" : "") + (layout === "wall" ? " wall" : ""),
       "data-version": delta ? delta.version : undefined }, cards);
   };
 })();

@@ -60,13 +60,17 @@
         })));
   });
 
+  andon.StateLegend = memo(function StateLegend({ id }) {
+    return h("ul", { id: andon.domId(id), className: "legend", "aria-label": "States" }, STATES.map(([state, word]) =>
+      h("li", { key: state }, h("i", { className: "tl-key", "aria-hidden": true },
+        h("i", { className: "tl-span " + state })), word)));
+  });
+
   andon.StateTimeline = function StateTimeline({ id, rows, start_ms: start, end_ms: end, now_ms, zone, legend }) {
     const known = now_ms == null ? end : now_ms;
     const marks = ticks(start, end, zone);
     return h("div", { id: andon.domId(id), className: "timeline" },
-      legend === false ? null : h("ul", { className: "legend", "aria-label": "States" }, STATES.map(([state, word]) =>
-        h("li", { key: state }, h("i", { className: "tl-key", "aria-hidden": true },
-          h("i", { className: "tl-span " + state })), word))),
+      legend === false ? null : h(andon.StateLegend),
       h("div", { className: "tl-grid" },
         (rows || []).map((row) => h(Row, { key: row.key, row, start, end, known, zone })),
         h("div", { className: "tl-ticks", "aria-hidden": true }, marks.map(([t, text]) => {

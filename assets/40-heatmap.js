@@ -28,6 +28,7 @@
     return h("div", { id: andon.domId(id), className: "heatmap" },
       h("table", null,
         h("caption", { className: "sr-only" }, caption),
+        h("colgroup", null, h("col"), h("col", { span: hours.length })),
         h("thead", null, h("tr", null, h("td", null), hours.map((hour, i) =>
           h("th", { key: i, scope: "col" }, h("span", { className: i % 3 ? "sr-only" : "" }, hour))))),
         h("tbody", null, list.map((row) => h(Row, { key: row.key, row, hours, unit, decimals, top })))),

@@ -1,3 +1,4 @@
+# ruff: noqa: N803 (className is what Dash calls it)
 """The React components of `assets/`, as Dash components, and the plain-html parts that pages are made of.
 
 The scripts in `assets/` (`10-…` to `40-…`) put the components on `window.andon`, where Dash's renderer looks up a
@@ -34,6 +35,7 @@ __all__ = [
     "MainValue",
     "OtherValue",
     "Sparkline",
+    "StateLegend",
     "StateTimeline",
     "ThemeButton",
     "TimelineRow",
@@ -206,7 +208,8 @@ class DeviceCards(_Andon):
     gathered), then a `CardsDelta` a second. Points older than 15 minutes before the newest are dropped, only changed
     cards are drawn, and only those near the screen. Ages tick in the browser; a value older than
     max(30 s, 3 × `period_s`) is shown as stale even when the server is gone. `layout` is `grid` or `wall` (larger).
-    A card is a link that moves inside the app like `dcc.Link`.
+    A card is a link that moves inside the app like `dcc.Link`. `now` is the server's time in ms, `zone` (IANA name, None:
+    the browser's) is for times of the day.
     """
 
     def __init__(
@@ -217,6 +220,7 @@ class DeviceCards(_Andon):
         delta: CardsDelta | None = None,
         layout: Literal["grid", "wall"] = "grid",
         now: int | None = None,
+        zone: str | None = None,
     ) -> None:
         super().__init__(**locals())
 
@@ -239,6 +243,13 @@ class StateTimeline(_Andon):
         zone: str = "UTC",
         legend: bool = True,
     ) -> None:
+        super().__init__(**locals())
+
+
+class StateLegend(_Andon):
+    """The legend of a `StateTimeline` on its own, for the heading of a card: give the timeline `legend=False`."""
+
+    def __init__(self, id: Id | None = None) -> None:
         super().__init__(**locals())
 
 
@@ -295,8 +306,8 @@ class ThemeButton(_Andon):
 
 
 class Icon(_Andon):
-    """A line drawing in the colour of the text: `logo` (a stack of three lights), `overview`, `alerts`, `oee`, `more`,
-    `theme`, `pause`, `play`, `close`, `download`, `search`, `chevron`. Hidden from screen readers unless `label`."""
+    """A line drawing in the colour of the text: `logo` (a stack of three lights), `overview`, `alerts`, `oee`, `devices`,
+    `more`, `theme`, `pause`, `play`, `close`, `download`, `search`, `chevron`, `person`. Hidden from screen readers unless `label`."""
 
     def __init__(self, name: str, *, size: int = 18, label: str | None = None, id: Id | None = None) -> None:
         super().__init__(**locals())

@@ -1,7 +1,9 @@
+# ruff: noqa: N803 (className is what Dash calls it)
 """Plain-html parts of pages: tiles, chips, cards, tables, and the states "nothing here" and "still loading"."""
 
 import math
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
 from dash import html
@@ -22,12 +24,12 @@ def format_value(value: float | str | None, decimals: int | None = None) -> str:
         return value
     if value is None or not math.isfinite(value):
         return "–"
-    text = f"{value:,.{3 if decimals is None else decimals}f}"
-    if decimals is None and "." in text:
+    places = 3 if decimals is None else decimals
+    with localcontext(rounding=ROUND_HALF_UP):  # of the exact value, as JavaScript's toFixed
+        text = f"{abs(Decimal(float(value))):,.{places}f}"
+    if decimals is None:
         text = text.rstrip("0").rstrip(".")
-    if float(text.replace(",", "")) == 0:
-        text = text.lstrip("-")
-    return text.replace("-", "−")
+    return f"−{text}" if value < 0 and text.strip("0.") else text
 
 
 def priority_mark(priority: str) -> Component:
