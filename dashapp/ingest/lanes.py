@@ -56,14 +56,19 @@ class Lane:
             tenant = next(iter(self._sources))[0]
             room = self._slice_rows
             turns = [key for key in self._sources if key[0] == tenant]
+            served: set[tuple[int, str, str]] = set()
             while turns and room > 0:
                 for key in list(turns):
+                    pieces = len(parts)
                     room -= self._take_turn(key, min(room, TURN_ROWS), parts)
+                    if len(parts) > pieces:
+                        served.add(key)
                     if key not in self._sources:
                         turns.remove(key)
                     if room <= 0:
                         break
-            for key in turns:  # who had a turn goes to the end, and so does the tenant
+            # The tenant goes to the end, and in it who had a turn goes behind who had none.
+            for key in sorted(turns, key=served.__contains__):
                 self._sources.move_to_end(key)
             self._ready.notify_all()
             return parts
