@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import psycopg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 from db.commands.readings import DeadLetter, Rows
 
 
@@ -16,6 +20,13 @@ class Unavailable(Exception):
     """The database could not take the readings in time; nothing of the batch is known to be stored."""
 
     retry_after_s = 5
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database did not answer, or not now: worth another try, unlike what it refuses."""
+    if isinstance(error, DBAPIError):
+        error = error.orig or error
+    return isinstance(error, psycopg.OperationalError | OSError | PoolTimeout)
 
 
 @dataclass(slots=True)

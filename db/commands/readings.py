@@ -40,7 +40,9 @@ MARK = "insert into rollup_dirty (tenant_id, sensor_id, hour) select %s, u.s, u.
 STORED_VALUES = """
 select array_agg(r.sensor_id), array_agg(r.time), array_agg(r.value)
 from unnest(%b, %b) as u (s, t) join readings r on r.sensor_id = u.s and r.time = u.t"""
-DEAD_LETTER = "insert into dead_letters (tenant_id, door, source, field, reason, raw, truncated) values (%s, %s, %s, %s, %s, %s, %s)"
+DEAD_LETTERS = """
+insert into dead_letters (tenant_id, door, source, field, reason, raw, truncated)
+select %s, u.* from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %b::bytea[], %s::bool[]) as u"""
 DATA_ERRORS = ("22", "23", "P0")
 
 
@@ -179,7 +181,7 @@ def _insert_bisecting(
         except psycopg.Error as error:
             if not (error.sqlstate or "").startswith(DATA_ERRORS):
                 raise
-            connection.execute("rollback to savepoint part")
+            connection.execute("rollback to savepoint part; release savepoint part")  # kept, they would nest ever deeper
             if high - low == 1:
                 refused[low] = error.diag.message_primary or "refused by the database"
             else:
@@ -245,9 +247,8 @@ def _mark_late(connection: Connection, tenant_id: int, fresh: Rows, closed_to: A
 
 def write_dead_letters(connection: Connection, tenant_id: int, letters: Sequence[DeadLetter]) -> None:
     """Keeps what was refused, as bytes: PostgreSQL refuses NUL in text."""
-    for x in letters:
-        values = (tenant_id, x.door, _text(x.source), _text(x.field), _text(x.reason), x.raw, x.truncated)
-        connection.execute(DEAD_LETTER, values)
+    texts = ([x.door for x in letters], *([_text(getattr(x, name)) for x in letters] for name in ("source", "field", "reason")))
+    connection.execute(DEAD_LETTERS, (tenant_id, *texts, [x.raw for x in letters], [x.truncated for x in letters]))
 
 
 def _text(value: str) -> str:
