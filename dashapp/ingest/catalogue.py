@@ -6,7 +6,7 @@ in another.
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import text
 
@@ -14,6 +14,10 @@ from db.engine import Database
 from db.tenancy import tenant_reading
 
 RELOAD_AT_MOST_EVERY_S = 1.0
+
+
+class UnknownTenant(LookupError):
+    """There is no such tenant, or it was removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,12 @@ class TenantCatalogue:
     sensors: dict[int, SensorEntry]
     by_name: dict[tuple[str, str], SensorEntry]
 
+    def only(self, device_id: int) -> "TenantCatalogue":
+        """What a key of one device may name."""
+        devices = {key: device for key, device in self.devices.items() if device.id == device_id}
+        by_name = {(key, name): sensor for key, device in devices.items() for name, sensor in device.sensors.items()}
+        return replace(self, devices=devices, sensors={each.id: each for each in by_name.values()}, by_name=by_name)
+
 
 class Catalogue:
     """Every tenant's catalogue, loaded when first asked for."""
@@ -74,15 +84,20 @@ class Catalogue:
         self._lock = threading.Lock()
 
     def of(self, tenant_id: int) -> TenantCatalogue:
-        """The tenant's catalogue; raises LookupError where there is no such tenant."""
-        known = self._tenants.get(tenant_id)
-        return known if known is not None else self._load(tenant_id)
+        """The tenant's catalogue; raises UnknownTenant where there is no such tenant."""
+        return self.known(tenant_id) or self._load(tenant_id, newer_than=float("-inf"))
+
+    def known(self, tenant_id: int) -> TenantCatalogue | None:
+        """What is in memory, without asking the database: for the event loop."""
+        return self._tenants.get(tenant_id)
+
+    def loaded_tenants(self) -> list[int]:
+        """Tenants that are in memory."""
+        return list(self._tenants)
 
     def refreshed(self, tenant_id: int) -> TenantCatalogue:
         """Looked up again, at most once a second: for a name that was not found and may be new."""
-        if time.monotonic() - self._loaded_at.get(tenant_id, -10) < RELOAD_AT_MOST_EVERY_S:
-            return self.of(tenant_id)
-        return self._load(tenant_id)
+        return self._load(tenant_id, newer_than=time.monotonic() - RELOAD_AT_MOST_EVERY_S)
 
     def forget(self, tenant_id: int) -> None:
         """Call after any change to devices or sensors was committed."""
@@ -90,11 +105,21 @@ class Catalogue:
             self._tenants.pop(tenant_id, None)
             self._loaded_at.pop(tenant_id, None)
 
-    def _load(self, tenant_id: int) -> TenantCatalogue:
-        with self._lock, tenant_reading(self._database.engine, tenant_id) as connection:
+    def _load(self, tenant_id: int, *, newer_than: float) -> TenantCatalogue:
+        with self._lock:
+            known = self._tenants.get(tenant_id)  # by somebody who was in the lock before
+            if known is not None and self._loaded_at[tenant_id] >= newer_than:
+                return known
+            began = time.monotonic()
+            loaded = self._read(tenant_id)
+            self._tenants[tenant_id], self._loaded_at[tenant_id] = loaded, began
+            return loaded
+
+    def _read(self, tenant_id: int) -> TenantCatalogue:
+        with tenant_reading(self._database.engine, tenant_id) as connection:
             tenant = connection.execute(text("select name, zone, is_demo, settings from tenants")).one_or_none()
             if tenant is None:
-                raise LookupError(f"no tenant {tenant_id}")
+                raise UnknownTenant(f"no tenant {tenant_id}")
             devices = {
                 row.id: DeviceEntry(**{**row._mapping, "created_at_us": int(row.created_at_us)})
                 for row in connection.execute(
@@ -112,11 +137,13 @@ class Catalogue:
                 )
             ):
                 values = dict(row._mapping)
-                device = devices[values.pop("device_id")]
+                device = devices.get(values.pop("device_id"))
+                if device is None:  # made since the statement before; who made it says so, and all is read again
+                    continue
                 entry = SensorEntry(device_key=device.key, **values)
                 device.sensors[entry.key] = entry
                 sensors[entry.id] = entry
-            loaded = TenantCatalogue(
+            return TenantCatalogue(
                 tenant_id=tenant_id,
                 name=tenant.name,
                 zone=tenant.zone,
@@ -126,6 +153,3 @@ class Catalogue:
                 sensors=sensors,
                 by_name={(entry.device_key, entry.key): entry for entry in sensors.values()},
             )
-            self._tenants[tenant_id] = loaded
-            self._loaded_at[tenant_id] = time.monotonic()
-            return loaded

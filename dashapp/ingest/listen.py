@@ -67,8 +67,6 @@ class Listener(threading.Thread):
                     self._names_changed(int(tenant))
                 else:
                     heard.add(int(tenant))
-                    if len(heard) > 100:
-                        break
             for tenant_id in heard & set(self._live.loaded_tenants()):
                 self._live.refresh(tenant_id)
             self._tell(connection)
@@ -83,5 +81,5 @@ class Listener(threading.Thread):
         self._live.forget(tenant_id)
 
     def _catch_up(self) -> None:
-        for tenant_id in self._live.loaded_tenants():
+        for tenant_id in {*self._live.loaded_tenants(), *self._catalogue.loaded_tenants()}:
             self._names_changed(tenant_id)
