@@ -10,6 +10,7 @@ from dashapp.ingest.catalogue import DeviceEntry, SensorEntry, TenantCatalogue
 MILLION = 1_000_000
 OLDEST_US = 631_152_000 * MILLION  # 1990-01-01: before it a time is a mistake, not history
 GREATEST = 1e100  # beyond it a square overflows a double
+MOST_VALUES = 1_000  # in one item
 GOOD = 192
 DEVICE_FIELDS = ("machine_id", "device_id", "deviceId")
 SENSOR_FIELDS = ("sensor_type", "sensorType", "sensor", "metric")
@@ -58,13 +59,12 @@ def read_item(
             raise _Wrong("body", f"an object is expected, not {short(item)}")
         device_field, key = _device(item)
         time_us, dated = _time(item, now_us, latest_us)
-        quality = _quality(item.get("quality"))
         device = catalogue.devices.get(key)
-        measured = _measured(item)
+        measured = _measured(item, device)
+        quality = _quality(None if any(field == "quality" for field, _, _ in measured) else item.get("quality"))
         if device is None:
-            unit = item.get("unit") if isinstance(item.get("unit"), str) else ""
             refused = [
-                Refusal(index, device_field, f"unknown device {short(key)}", True, (key, sensor, unit or "")) for _, sensor, _ in measured
+                Refusal(index, device_field, f"unknown device {short(key)}", True, _wanted(key, sensor, item)) for _, sensor, _ in measured
             ]
             return [], refused, dated
     except _Wrong as wrong:
@@ -74,10 +74,16 @@ def read_item(
             sensor = _sensor(device, field, sensor_key)
             rows.append(Row(sensor.id, time_us, _value(sensor, field, raw, item.get("unit")), quality))
         except _Wrong as wrong:
-            unit = item.get("unit") if isinstance(item.get("unit"), str) else ""
-            wanted = (key, sensor_key, unit or "") if sensor_key not in device.sensors else None
+            wanted = _wanted(key, sensor_key, item) if sensor_key not in device.sensors else None
             refused.append(Refusal(index, wrong.field, wrong.reason, wanted=wanted))
     return rows, refused, dated
+
+
+def _wanted(device: str, sensor: str, item: dict[str, Any]) -> tuple[str, str, str] | None:
+    """What could be registered; None where the names are nothing that the database keeps."""
+    unit = item.get("unit")
+    names = (device, sensor, unit if isinstance(unit, str) else "")
+    return names if all(len(name) <= 100 and name.isprintable() for name in names) else None
 
 
 def _device(item: dict[str, Any]) -> tuple[str, str]:
@@ -91,8 +97,8 @@ def _device(item: dict[str, Any]) -> tuple[str, str]:
     raise _Wrong("device_id", "missing: say machine_id, device_id or deviceId")
 
 
-def _measured(item: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    """(field, sensor key, raw value) of each value in the item."""
+def _measured(item: dict[str, Any], device: DeviceEntry | None) -> list[tuple[str, str, Any]]:
+    """(field, sensor key, raw value) of each value in the item. `quality` is a value where the device measures one of that name."""
     for field in SENSOR_FIELDS:
         if field in item:
             sensor = item[field]
@@ -102,9 +108,12 @@ def _measured(item: dict[str, Any]) -> list[tuple[str, str, Any]]:
             if "value" not in item:
                 raise _Wrong("value", "missing")
             return [("value", sensor, item["value"])]
-    found = [(str(key), str(key), value) for key, value in item.items() if key not in OTHER_FIELDS]
+    quality = device is not None and "quality" in device.sensors
+    found = [(key, key, value) for key, value in item.items() if key not in OTHER_FIELDS or (quality and key == "quality")]
     if not found:
         raise _Wrong("sensor_type", "no value: say sensor_type and value, or name sensors as fields")
+    if len(found) > MOST_VALUES:
+        raise _Wrong("body", f"{len(found)} values in one item: send at most {MOST_VALUES}")
     return found
 
 
@@ -174,7 +183,7 @@ def parse_time(field: str, raw: Any) -> int:
     """Microseconds since 1970 UTC of ISO 8601 text (without a zone: UTC) or a number of seconds, ms or µs."""
     if isinstance(raw, str):
         try:
-            moment = datetime.fromisoformat(raw.strip())
+            moment = datetime.fromisoformat("" if "\x00" in raw else raw.strip())  # it stops reading at a NUL
         except ValueError:
             raise _Wrong(field, f"ISO 8601 is expected (2026-05-01T06:00:00Z), not {short(raw)}") from None
         if moment.tzinfo is None:
@@ -183,7 +192,7 @@ def parse_time(field: str, raw: Any) -> int:
     if isinstance(raw, bool) or not isinstance(raw, int | float) or raw != raw or abs(raw) > 1e18:
         raise _Wrong(field, f"ISO 8601 or seconds since 1970 are expected, not {short(raw)}")
     scale = MILLION if abs(raw) < 1e11 else 1_000 if abs(raw) < 1e14 else 1
-    return int(raw * scale)
+    return raw * scale if isinstance(raw, int) else round(raw * scale)
 
 
 def _readable(field: str, text: str) -> None:

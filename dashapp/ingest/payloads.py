@@ -64,7 +64,6 @@ class _Camel(msgspec.Struct, rename="camel"):
     quality: int | None = None
 
 
-_TABLE = np.dtype([("sensor", np.int32), ("time", np.int64), ("value", np.float64), ("quality", np.int16)])
 class _Wrapped(msgspec.Struct):
     readings: list[msgspec.Raw]
 
@@ -74,6 +73,7 @@ def _whole_number(digits: str) -> float:
     return int(digits) if len(digits) < 400 else float("inf")
 
 
+_TABLE = np.dtype([("sensor", np.int32), ("time", np.int64), ("value", np.float64), ("quality", np.int16)])
 _NARROW = msgspec.json.Decoder(list[_Narrow])
 _CAMEL = msgspec.json.Decoder(list[_Camel])
 _ANY = msgspec.json.Decoder()
