@@ -15,14 +15,16 @@ import msgspec
 import numpy as np
 from starlette.types import Receive, Scope, Send
 
-from dashapp.ingest.batch import Batch, Busy, Idempotency, Outcome, Unavailable
-from dashapp.ingest.payloads import BodyError, Parsed, parse, raw_items
+from dashapp.ingest.batch import Batch, Busy, Idempotency, Outcome, Unavailable, is_away
+from dashapp.ingest.catalogue import TenantCatalogue, UnknownTenant
+from dashapp.ingest.items import Refusal
+from dashapp.ingest.payloads import BodyError, Parsed, RawItems, parse
 from dashapp.ingest.services import Services
-from dashapp.ingest.writer import RAW_BYTES
+from dashapp.ingest.writer import letter
 from db.commands.readings import DeadLetter, Rows
 
 PATHS = ("/api/v1/machines/data", "/api/v1/readings", "/api/v1/data")
-MOST_LISTED = 1_000  # refused items listed in an answer and kept as dead letters; beyond it they are counted
+MOST_LISTED = 1_000  # refused values listed in an answer; beyond it they are counted
 LARGE_BODY = 200_000  # bytes from which parsing leaves the event loop
 _EMPTY = Rows(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int16))
 Answer = tuple[int, bytes]
@@ -37,10 +39,18 @@ class _Request:
     idempotency_key: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Principal:
+    tenant_id: int
+    source: str
+    device_id: int | None  # the only device that the key may speak for
+
+
 class IngestDoor:
     """ASGI application of the ingest routes.
 
-    `find_key` looks a secret up (with `.tenant_id` and `.id`, or None), from its cache where it can; `cached_key` only looks into the cache.
+    `find_key` looks a secret up (with `.tenant_id`, `.id`, `.scopes` and `.device_id`, or None), from its cache where it can;
+    `cached_key` only looks into the cache.
     """
 
     def __init__(self, services: Services, *, find_key: FindKey, cached_key: FindKey, register: Register) -> None:
@@ -53,16 +63,21 @@ class IngestDoor:
         """One request."""
         try:
             request = await self._read(scope, receive)
+            if request is None:
+                return
             status, body = await self._answer(request) if isinstance(request, _Request) else request
         except Busy as busy:
             problem = _problem(503, "The queue is full", "Nothing of the request was stored; send it again.")
             return await _send(send, *problem, retry_after_s=busy.retry_after_s)
-        except Unavailable as away:
+        except Exception as error:
+            if not isinstance(error, Unavailable) and not is_away(error):
+                raise
             problem = _problem(503, "The database is away", "Send the request again: what was stored is not stored twice.")
-            return await _send(send, *problem, retry_after_s=away.retry_after_s)
+            return await _send(send, *problem, retry_after_s=Unavailable.retry_after_s)
         await _send(send, status, body)
 
-    async def _read(self, scope: Scope, receive: Receive) -> _Request | Answer:
+    async def _read(self, scope: Scope, receive: Receive) -> _Request | Answer | None:
+        """The request; an answer where it is too large; None where the client went away before its end."""
         key = idempotency_key = None
         for name, value in scope["headers"]:
             if name == b"x-api-key":
@@ -83,70 +98,78 @@ class IngestDoor:
                 pieces.append(message.get("body", b""))
                 size += len(pieces[-1])
             body = b"".join(pieces)
+        if message["type"] == "http.disconnect":
+            return None
         if len(body) > limit:
             return _problem(413, "Too large", f"A body may have {limit} bytes; send fewer readings at a time.", field="body")
         return _Request(body, key, idempotency_key)
 
     async def _answer(self, request: _Request) -> Answer:
-        tenant_id, source = await self._principal(request.key)
-        if tenant_id is None:
-            return _problem(401, "A key is needed", "Send a valid ingest key in the header X-API-Key.", field="X-API-Key", reason=source)
-        if request.idempotency_key is not None and not 0 < len(request.idempotency_key) <= 200:
-            return _problem(422, "Unusable key", "1 to 200 characters are expected.", field="Idempotency-Key", reason="its length")
+        principal = await self._principal(request.key)
+        if isinstance(principal, str):
+            return _problem(401, "A key is needed", "Send a valid ingest key in the header X-API-Key.", field="X-API-Key", reason=principal)
+        wish = request.idempotency_key
+        if wish is not None and not (0 < len(wish) <= 200 and wish.isprintable()):
+            return _problem(422, "Unusable key", "1 to 200 printable characters are expected.", field="Idempotency-Key", reason="unusable")
         now_us = time.time_ns() // 1000
-        refused: list[DeadLetter] = []
+        raw = RawItems(request.body)
         try:
-            parsed = await self._parse(request.body, tenant_id, now_us)
+            parsed = await self._parse(request.body, principal, now_us)
+        except UnknownTenant:
+            return _problem(401, "A key is needed", "The key's plant is no more.", field="X-API-Key", reason="unknown or revoked")
         except BodyError as error:
-            refused = [DeadLetter("http", source, error.field, error.reason, request.body[:RAW_BYTES], len(request.body) > RAW_BYTES)]
+            refused = [letter("http", principal.source, error.field, error.reason, request.body)]
             parsed = Parsed(_EMPTY, [], 1)
-            answer: Callable[[Outcome], Answer] = lambda _outcome: _problem(  # noqa: E731
-                422, "The body cannot be read", error.reason, field=error.field, reason=error.reason
-            )
+            unread = _problem(422, "The body cannot be read", error.reason, field=error.field, reason=error.reason)
+            answer: Callable[[Outcome], Answer] = lambda _outcome: unread  # noqa: E731
         else:
-            refused = _letters(parsed, request.body, source)
+            large = len(request.body) > LARGE_BODY
+            refused = await asyncio.to_thread(_letters, parsed, raw, principal.source) if large else _letters(parsed, raw, principal.source)
             answer = lambda outcome: _report(parsed, outcome)  # noqa: E731
-        outcome = await self._store(request, tenant_id, source, parsed, refused, answer)
-        if outcome.replay is not None:
-            if outcome.replay[0] == 0:
-                return _problem(
-                    422, "The key was used before", "The same Idempotency-Key came with another body.", field="Idempotency-Key", reason="used"
-                )
-            return outcome.replay
-        return answer(outcome)
+        outcome = await self._store(request, principal, parsed, raw, refused, answer)
+        if outcome.replay is None:
+            return answer(outcome)
+        if outcome.replay[0] == 0:
+            detail = "The same Idempotency-Key came with another body."
+            return _problem(422, "The key was used before", detail, field="Idempotency-Key", reason="used")
+        return outcome.replay
 
-    async def _principal(self, secret: str | None) -> tuple[int | None, str]:
+    async def _principal(self, secret: str | None) -> _Principal | str:
+        """Who sends; else why nobody that may."""
         if secret:
             grant = self._cached_key(secret) or await asyncio.to_thread(self._find_key, secret)
             if grant is None:
-                return None, "unknown or revoked"
+                return "unknown or revoked"
             if "ingest" not in grant.scopes:
-                return None, "this key may not send readings"
-            return grant.tenant_id, f"key:{grant.id}"
+                return "this key may not send readings"
+            return _Principal(grant.tenant_id, f"key:{grant.id}", grant.device_id)
         if self._services.settings.open_ingest and self._services.open_tenant_id is not None:
-            return self._services.open_tenant_id, "open"
-        return None, "missing"
+            return _Principal(self._services.open_tenant_id, "open", None)
+        return "missing"
 
-    async def _parse(self, body: bytes, tenant_id: int, now_us: int) -> Parsed:
+    async def _parse(self, body: bytes, principal: _Principal, now_us: int) -> Parsed:
         services = self._services
+        tenant_id, device_id = principal.tenant_id, principal.device_id
         future_s = services.settings.future_s
 
-        def read(catalogue: Any) -> Parsed:
-            return parse(body, catalogue, now_us, future_s=future_s)
+        def read(catalogue: TenantCatalogue) -> Parsed:
+            seen = catalogue if device_id is None else catalogue.only(device_id)
+            return parse(body, seen, now_us, future_s=future_s)
 
-        catalogue = services.catalogue.of(tenant_id)
+        catalogue = services.catalogue.known(tenant_id) or await asyncio.to_thread(services.catalogue.of, tenant_id)
         parsed = await asyncio.to_thread(read, catalogue) if len(body) > LARGE_BODY else read(catalogue)
         wanted = [refusal.wanted for refusal in parsed.refused if refusal.wanted]
         if not wanted:
             return parsed
-        if catalogue.auto_register:
+        if catalogue.auto_register and device_id is None:
             await asyncio.to_thread(self._register, services, tenant_id, wanted)
         fresh = await asyncio.to_thread(services.catalogue.refreshed, tenant_id)
         return parsed if fresh is catalogue else await asyncio.to_thread(read, fresh)
 
     async def _store(
-        self, request: _Request, tenant_id: int, source: str, parsed: Parsed, dead: list[DeadLetter], answer: Callable[[Outcome], Answer]
-    ) -> Outcome:
+        self, request: _Request, principal: _Principal, parsed: Parsed, raw: RawItems, dead: list[DeadLetter],
+        answer: Callable[[Outcome], Answer],
+    ) -> Outcome:  # fmt: skip
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
 
@@ -154,11 +177,10 @@ class IngestDoor:
             loop.call_soon_threadsafe(_resolve, future, outcome)
 
         batch = Batch(
-            tenant_id, "http", source, parsed.rows, done, dead=dead,
-            raw=lambda row: raw_items(request.body, [parsed.item_of_row[row]])[parsed.item_of_row[row]],
-        )  # fmt: skip
+            principal.tenant_id, "http", principal.source, parsed.rows, done, dead=dead, raw=lambda row: raw[parsed.item_of_row[row]]
+        )
         if request.idempotency_key is not None:
-            batch.idempotency = Idempotency(source, request.idempotency_key, hashlib.sha256(request.body).digest(), answer)
+            batch.idempotency = Idempotency(principal.source, request.idempotency_key, hashlib.sha256(request.body).digest(), answer)
         self._services.pipeline.submit(batch)
         outcome = await future
         if outcome.error is not None:
@@ -171,14 +193,16 @@ def _resolve(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:
         future.set_result(outcome)
 
 
-def _letters(parsed: Parsed, body: bytes, source: str) -> list[DeadLetter]:
-    listed = parsed.refused[:MOST_LISTED]
-    if not listed:
-        return []
-    raw = raw_items(body, [refusal.index for refusal in listed])
-    return [
-        DeadLetter("http", source, r.field, r.reason, raw[r.index][:RAW_BYTES], len(raw[r.index]) > RAW_BYTES) for r in listed
-    ]
+def _letters(parsed: Parsed, raw: RawItems, source: str) -> list[DeadLetter]:
+    """One for each item of which something was refused: its first field and reason, and how many more there were."""
+    by_item: dict[int, list[Refusal]] = {}
+    for refusal in parsed.refused:
+        by_item.setdefault(refusal.index, []).append(refusal)
+    letters = []
+    for index, found in by_item.items():
+        more = f" (and {len(found) - 1} more of its fields)" if len(found) > 1 else ""
+        letters.append(letter("http", source, found[0].field, found[0].reason + more, raw[index]))
+    return letters
 
 
 def _report(parsed: Parsed, outcome: Outcome) -> Answer:
@@ -198,6 +222,8 @@ def _report(parsed: Parsed, outcome: Outcome) -> Answer:
         if conflicts:
             content["conflicts"] = conflicts
         content["rejected"] = rejected
+        if max(len(parsed.refused), len(outcome.conflicts)) > MOST_LISTED:
+            content["counts"] = {"conflicts": len(outcome.conflicts), "rejected": len(parsed.refused) + len(outcome.refused)}
         return 201, msgspec.json.encode(content)
     counts = {"stored": 0, "duplicates": 0, "conflicts": conflicts, "rejected": rejected}
     first = rejected[0] if rejected else conflicts[0]
