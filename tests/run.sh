@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Every test, part by part; called by “make test” after “make check”. All parts run, and one that fails fails the whole.
+# What passed is left in build/outcomes, for docs/features.md.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+PATH="$PWD/.venv/bin:$PATH"
+DEBIAN_POSTGRES=${DEBIAN_POSTGRES:-/usr/lib/postgresql/15/bin}
+failed=()
+
+rm -rf build/outcomes build/coverage
+mkdir -p build/outcomes build/coverage
+
+# part NAME COMMAND…: says what runs, runs it, remembers whether it failed.
+part() {
+  local name=$1
+  shift
+  echo "── $name"
+  ANDON_OUTCOMES="build/outcomes/${name// /-}.json" COVERAGE_FILE="build/coverage/${name// /-}" "$@" || failed+=("$name")
+}
+
+# Per package and in total: percent of lines and branches that a test ran.
+coverage_by_package() {
+  export COVERAGE_FILE=build/coverage/all
+  coverage combine -q --keep build/coverage/unit* build/coverage/integration* && coverage json -q -o build/coverage/all.json || return
+  python - <<'PY'
+import json
+from collections import defaultdict
+
+report = json.load(open("build/coverage/all.json"))
+sums = defaultdict(lambda: [0, 0])
+for file, figures in report["files"].items():
+    parts = file.split("/")[:-1]
+    there = figures["summary"]
+    sums["/".join(parts[:2])][0] += there["covered_lines"] + there["covered_branches"]
+    sums["/".join(parts[:2])][1] += there["num_statements"] + there["num_branches"]
+for package, (covered, total) in sorted(sums.items()):
+    print(f"  {package:24} {100 * covered / max(total, 1):5.1f} %  of {total}")
+print(f"  {'coverage in total':24} {report['totals']['percent_covered']:5.1f} %  (browser tests and child processes not counted)")
+PY
+}
+
+part "unit" pytest tests/unit -n 2 --tb=short --cov --cov-report=
+part "integration on PostgreSQL 18" pytest tests/integration -n 2 --tb=short --cov --cov-report=
+part "coverage" coverage_by_package
+if [ -x "$DEBIAN_POSTGRES/postgres" ]; then
+  ANDON_TEST_POSTGRES=$DEBIAN_POSTGRES part "integration on PostgreSQL 15" pytest tests/integration -n 2 --tb=short -m "not kill"
+else
+  echo "── integration on PostgreSQL 15: left out, there is no $DEBIAN_POSTGRES (Debian's package postgresql)"
+fi
+part "browser" pytest tests/browser --tb=short
+part "features" python -m tests.features --check
+
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'FAILED: %s\n' "${failed[@]}"
+  exit 1
+fi
+echo "All parts passed."
