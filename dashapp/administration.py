@@ -9,6 +9,7 @@ from sqlalchemy import text
 from dashapp.actions.actor import ActionError, Actor
 from dashapp.actions.devices import create_device, guessed_sensor
 from dashapp.actions.keys import create_key as make_key
+from dashapp.actions.plant import ensure_plant
 from dashapp.domain.fleet import DeviceSpec, Role
 from dashapp.serving import open_system
 from dashapp.settings import Settings
@@ -23,12 +24,13 @@ def administrator(tenant_id: int) -> Actor:
     return Actor(kind="command", id=0, tenant_id=tenant_id, role=Role.ADMIN, name="command line")
 
 
-def find_tenant(database: Database, key: str) -> int:
-    """The tenant's id. Raises ActionError that names those there are."""
+def find_tenant(settings: Settings, database: Database, key: str) -> int:
+    """The tenant's id; one's own plant is made where the server never ran. Raises ActionError that names those there are."""
+    ensure_plant(database, settings)
     with database.engine.connect() as connection:
         known = {row.key: row.id for row in connection.execute(text("select key, id from andon_tenants()"))}
     if key not in known:
-        raise ActionError("tenant", f"there is no tenant {key}; there is: {', '.join(known) or 'none: start the server once'}", status=404)
+        raise ActionError("tenant", f"there is no tenant {key}; there is: {', '.join(known)}", status=404)
     return int(known[key])
 
 
@@ -37,7 +39,7 @@ def add_device(settings: Settings, tenant: str, key: str, name: str, place: str,
     specs = tuple(guessed_sensor(*_key_and_unit(wish)) for wish in sensors or ("temperature:°C",))
     try:
         with open_system(settings, stop_database=False) as database:
-            actor = administrator(find_tenant(database, tenant))
+            actor = administrator(find_tenant(settings, database, tenant))
             create_device(database, actor, DeviceSpec(key, name, place, line, specs))
             _, secret = make_key(database, actor, f"{key}, made with it", ["ingest"], None)
     except (ActionError, DatabaseSetupError) as error:
@@ -47,7 +49,8 @@ def add_device(settings: Settings, tenant: str, key: str, name: str, place: str,
     console.print(f"[bold]{key}[/] is there, with: {', '.join(f'{s.key} [{s.unit}]' if s.unit else s.key for s in specs)}", markup=True)
     console.print(f"Its key, shown this once: [bold]{secret}[/]\n\nSend a reading:")
     payload = f'{{"device_id": "{key}", "sensor_type": "{first.key}", "value": 71.2}}'
-    print(f"curl -X POST http://localhost:{settings.port}/api/v1/readings -H 'X-API-Key: {secret}' \\\n  -H 'Content-Type: application/json' -d '{payload}'")
+    print(f"curl -X POST http://localhost:{settings.port}/api/v1/readings -H 'X-API-Key: {secret}' \\")
+    print(f"  -H 'Content-Type: application/json' -d '{payload}'")
     console.print(f"\nand look at it: http://localhost:{settings.port}/devices/{key}?tenant={tenant}")
     return 0
 
@@ -56,7 +59,7 @@ def create_key(settings: Settings, tenant: str, name: str) -> int:
     """Prints a new ingest key."""
     try:
         with open_system(settings, stop_database=False) as database:
-            _, secret = make_key(database, administrator(find_tenant(database, tenant)), name, ["ingest"], None)
+            _, secret = make_key(database, administrator(find_tenant(settings, database, tenant)), name, ["ingest"], None)
     except (ActionError, DatabaseSetupError) as error:
         console.print(f"[bold]Not done:[/] {error}")
         return 1

@@ -40,7 +40,7 @@ def run_import(
             fmt = guess_format(stream.read(SAMPLE_BYTES), zone=zone, file_name=file.name)
         fmt = with_overrides(fmt, overrides)
         with open_system(settings, stop_database=False) as database:
-            tenant_id = find_tenant(database, tenant)
+            tenant_id = find_tenant(settings, database, tenant)
             services = make_services(settings, database, PartitionKeeper(database, settings.partition_by))
             _describe(fmt)
             if dry_run:
