@@ -1,0 +1,94 @@
+"""The page that the browser asked for, made together with the shell: values are there at the first paint.
+
+Dash asks for the layout first and for the page's content only when that has been drawn. The layout's request names the page
+in its Referer, so the content goes with it; without one the router fills it in as always.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import dash
+import flask
+from dash import html
+from dash._pages import _parse_query_string, _path_to_page
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from dashapp.actions.actor import Actor, Forbidden
+from dashapp.domain.fleet import Role
+from dashapp.ui.components import empty_state
+
+log = logging.getLogger("andon.ui")
+SUFFIX = " · Andon"
+NOT_FOUND = "not_found_404"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPage:
+    """`location` presets `dcc.Location`, so that the router does not make the page a second time; empty: it shall."""
+
+    path: str = ""
+    title: str = ""
+    content: Any = None
+    location: dict[str, str] = field(default_factory=dict)
+
+
+def first_page(who: Actor) -> FirstPage:
+    """The page of the request's Referer, where it is one of ours and the person may open it."""
+    url = _referer()
+    if url is None:
+        return FirstPage()
+    page, variables = find_page(url.path)
+    if not page or not who.role.includes(Role(page.get("role", Role.VIEWER))):
+        return FirstPage(path=url.path)
+    search = f"?{url.query}" if url.query else ""
+    layout = page["layout"]
+    content = layout(**{**variables, **_parse_query_string(search)}) if callable(layout) else layout
+    return FirstPage(url.path, page_title(page, variables), content, {"pathname": url.path, "search": search})
+
+
+def find_page(path: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The registered page at a URL's path with the variables in it; the 404 page where there is none."""
+    page, variables = _path_to_page(path.strip("/"))
+    if not page:
+        page = next((one for module, one in dash.page_registry.items() if module.endswith(NOT_FOUND)), {})
+    return page, dict(variables or {})
+
+
+def page_title(page: dict[str, Any], variables: dict[str, str]) -> str:
+    """A page's title as it stands in the header."""
+    title = page["title"]
+    return str(title(**variables) if callable(title) else title).removesuffix(SUFFIX)
+
+
+def _referer() -> SplitResult | None:
+    referer = flask.request.headers.get("Referer", "")
+    url = urlsplit(referer)
+    return url if url.netloc == flask.request.host and url.path else None
+
+
+def shielded(layout: Callable[..., Any]) -> Callable[..., Any]:
+    """A layout function whose failure is a page that says so, not a screen that stays blank."""
+
+    @wraps(layout)
+    def safe(*args: Any, **values: Any) -> Any:
+        try:
+            return layout(*args, **values)
+        except (PreventUpdate, Forbidden):
+            raise
+        except Exception:
+            log.exception("the page %s could not be made", layout.__module__)
+            return failed_page()
+
+    return safe
+
+
+def failed_page() -> Component:
+    """What is shown in place of a page that could not be made."""
+    text = "What went wrong is in the server's log. The plant's data is not affected. Try again in a moment."
+    again = html.A("Try again", href="", className="btn")
+    return html.Div(empty_state("This page could not be shown", text, again), className="card", role="alert")

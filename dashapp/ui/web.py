@@ -1,0 +1,123 @@
+"""The web application for people: Flask with Dash on it. One call makes one; tests make several in a process."""
+
+import gzip
+import time
+from pathlib import Path
+from typing import Any
+
+import dash
+import flask
+from dash import Dash, _callback
+from dash._utils import interpolate_str
+from flask import Flask, Response
+
+from dashapp.ingest.services import Services
+from dashapp.ui import auth, shell
+from dashapp.ui.context import EXTENSION
+from dashapp.ui.first_page import NOT_FOUND, find_page, shielded
+
+ROOT = Path(__file__).resolve().parents[2]
+ASSETS = ROOT / "assets"
+PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
+NOT_NEEDED = ("deps/polyfill", "dash_table/bundle")  # for browsers of before 2018; for tables that no page uses
+COMPRESSED = ("application/json", "text/html", "text/plain", "text/csv", "image/svg+xml")
+SMALL = 1024
+
+INDEX = (Path(__file__).parent / "index.html").read_text()
+"""`index.html` beside this file: what Dash fills in, and what the first paint shows until Dash has drawn the page."""
+
+
+class Web(Dash):
+    """Dash with an index page of our own."""
+
+    def index(self, *args: Any, **kwargs: Any) -> Any:
+        """The page that loads the application; 404 where no page is registered at the path."""
+        page, _ = find_page(flask.request.path)
+        missing = not page or page["module"].endswith(NOT_FOUND)
+        return Response(super().index(*args, **kwargs), 404 if missing else 200, mimetype="text/html")
+
+    def _config(self) -> dict[str, Any]:
+        return {**super()._config(), "python_version": ""}  # nobody's business
+
+    def interpolate_index(self, **parts: str) -> str:
+        """The index page without the scripts that nobody needs, and with the theme before anything is painted."""
+        scripts = [line for line in parts["scripts"].split("\n") if not any(name in line for name in NOT_NEEDED)]
+        theme = [line for line in scripts if "/00-theme.js" in line]
+        parts["scripts"] = "\n".join(line for line in scripts if line not in theme)
+        page, _ = find_page(flask.request.path)
+        head = {"theme": "\n".join(theme), "icon": _versioned("favicon.svg"), "early": _early(bool(page.get("charts")))}
+        return interpolate_str(INDEX, **parts, **head)
+
+
+def _versioned(name: str) -> str:
+    """An asset's URL as Dash writes it: its time of change makes it cacheable for ever."""
+    return f"/assets/{name}?m={(ASSETS / name).stat().st_mtime}"
+
+
+def _early(charts: bool) -> str:
+    """What the page will ask for once its scripts run, asked for at once."""
+    links = [
+        '<link rel="preload" href="/assets/fonts/inter-latin.woff2" as="font" type="font/woff2" crossorigin>',
+        '<link rel="preload" href="/_dash-layout" as="fetch" crossorigin>',
+        '<link rel="preload" href="/_dash-dependencies" as="fetch" crossorigin>',
+    ]
+    if charts:
+        links.append(f'<link rel="prefetch" href="{PLOTLY}" as="script">')  # not preload: a plant without devices draws no chart
+    return "\n".join(links)
+
+
+def create_web(services: Services) -> Flask:
+    """The Flask server with pages, sign-in and guard; mounted by `dashapp.server` under the API."""
+    server = Flask("andon", static_folder=None)
+    server.extensions[EXTENSION] = services
+    server.config.update(MAX_CONTENT_LENGTH=services.settings.body_bytes)
+    app = _dash(server)
+    shell.register(app)
+    auth.enforce_page_roles(app)
+    with server.test_request_context("/"):
+        server.preprocess_request()  # Dash collects its callbacks at the first request: before the guard, and before the next app
+    auth.guard(server)
+    server.after_request(_tell_time)
+    server.after_request(_compress)
+    return server
+
+
+def _dash(server: Flask) -> Web:
+    # What is registered by pages is global in Dash: an app made earlier in this process must not hand it on.
+    dash.page_registry.clear()
+    for registered in (_callback.GLOBAL_CALLBACK_LIST, _callback.GLOBAL_CALLBACK_MAP, _callback.GLOBAL_INLINE_SCRIPTS):
+        registered.clear()
+    app = Web(
+        "app", server=server, use_pages=True, pages_folder=str(ROOT / "pages"), assets_folder=str(ASSETS),
+        assets_ignore=r"^plotly\.min\.js$", title="Andon", update_title=None, suppress_callback_exceptions=True,
+        include_pages_meta=False, serve_locally=True, add_log_handler=False,
+    )  # fmt: skip
+    app.layout = shell.shell_layout
+    for page in dash.page_registry.values():
+        if callable(page["layout"]):
+            page["layout"] = shielded(page["layout"])
+    return app
+
+
+def _tell_time(response: Response) -> Response:
+    """Says when a callback was answered, and for which plant: another tab may have changed it for the whole session."""
+    if flask.request.path == "/_dash-update-component":
+        response.headers["Andon-Time"] = str(time.time_ns() // 1_000_000)
+        who = auth.current_actor()
+        if who is not None:
+            response.headers["Andon-Plant"] = str(who.tenant_id)
+    return response
+
+
+def _compress(response: Response) -> Response:
+    """Answers of more than a kilobyte go out by gzip at its cheapest level, unless they are streamed or compressed already."""
+    if response.is_streamed or response.direct_passthrough or response.status_code != 200 or response.mimetype not in COMPRESSED:
+        return response
+    response.vary.add("Accept-Encoding")
+    if "Content-Encoding" in response.headers or not flask.request.accept_encodings["gzip"]:
+        return response
+    body = response.get_data()
+    if len(body) > SMALL:
+        response.set_data(gzip.compress(body, 1))
+        response.headers["Content-Encoding"] = "gzip"
+    return response
