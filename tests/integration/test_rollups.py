@@ -217,6 +217,21 @@ def test_closing_and_recomputing_many_times_at_once_changes_nothing_in_the_resul
     assert_rolled_up(database, tenant, readings)
 
 
+@pytest.mark.requirement("DB-3")
+def test_a_computation_waits_for_one_that_is_under_way_so_that_an_older_never_overwrites_a_newer(database, tenant):
+    (sensor,) = new_sensors(database, tenant, 1)
+    store(database, tenant, sensor, [START_US], [1.0])
+    settle(database, tenant)
+    with ThreadPoolExecutor(1) as pool:
+        with tenant_transaction(database.engine, tenant) as connection:
+            rebuild(connection, tenant, [sensor], START_US, START_US + HOUR_US)
+            store(database, tenant, sensor, [START_US + SECOND_US], [3.0])
+            recomputing = pool.submit(recompute_dirty, database, tenant)
+            wait_for_lock_waiter(database)
+        assert recomputing.result(30) == 1
+    assert_rolled_up(database, tenant, {(sensor, START_US): 1.0, (sensor, START_US + SECOND_US): 3.0})
+
+
 @pytest.mark.requirement("DB-3", "IN-5")
 def test_rebuilding_a_range_leaves_no_bucket_of_readings_that_were_removed(database, tenant):
     sensors = new_sensors(database, tenant, 2)
