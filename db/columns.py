@@ -12,7 +12,7 @@ import psycopg
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from db.binary import INT4, INT8, TIMESTAMPTZ, BinaryArray, register
+from db.binary import INT4, TIMESTAMPTZ, BinaryArray, register
 
 MINUTE_US, HOUR_US, DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,8 +66,3 @@ def ids_array(sensor_ids: Sequence[int] | NDArray[Any]) -> BinaryArray:
 def times_array(times_us: NDArray[np.int64]) -> BinaryArray:
     """Microseconds since 1970 as a timestamptz array parameter."""
     return BinaryArray(times_us, TIMESTAMPTZ)
-
-
-def bigint_array(values: NDArray[np.int64]) -> BinaryArray:
-    """An int8 array parameter."""
-    return BinaryArray(values, INT8)
