@@ -33,6 +33,7 @@ __all__ = [
     "enter_tenant",
     "has_users",
     "list_sessions",
+    "note_token",
     "sign_in",
     "sign_out",
 ]
@@ -179,6 +180,12 @@ def sign_in(
         )
         audit.record(connection, f"user:{person.id}", "sign_in", f"user:{person.id}", {"session": session_id}, address)
     return SignedIn(token, session_id, person.id, person.tenant_id, active, expires_at)
+
+
+def note_token(database: Database, person: queries.Person, address: str | None) -> None:
+    """Writes into the log that somebody signed in for a bearer token."""
+    with tenant_transaction(database.engine, person.tenant_id) as connection:
+        audit.record(connection, f"user:{person.id}", "sign_in", f"user:{person.id}", {"for": "token"}, address)
 
 
 def change_password(database: Database, actor: Actor, current: str, new: str, now: datetime) -> int:
