@@ -26,6 +26,8 @@ def is_away(error: BaseException) -> bool:
     """Whether the database did not answer, or not now: worth another try, unlike what it refuses."""
     if isinstance(error, DBAPIError):
         error = error.orig or error
+    if isinstance(error, psycopg.errors.PipelineAborted):  # by an error before it that was passed over
+        return False
     return isinstance(error, psycopg.OperationalError | OSError | PoolTimeout)
 
 
