@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import text
 
 from dashapp.actions.access import create_owner
+from dashapp.actions.actor import ActionError
 from dashapp.actions.keys import ensure_preset_key
 from dashapp.actions.plant import ensure_plant
 from dashapp.http_protocol import HttpProtocol
@@ -119,6 +120,9 @@ def serve(settings: Settings) -> int:
             _run(server, services, settings, code, began)
     except DatabaseSetupError as error:
         console.print(f"[bold]Andon cannot start:[/] {error}")
+        return 2
+    except ActionError as error:
+        console.print(f"[bold]Andon cannot start:[/] ANDON_OWNER_EMAIL, ANDON_OWNER_PASSWORD or ANDON_INGEST_KEY cannot be used: {error}")
         return 2
     except KeyboardInterrupt:
         return 0
