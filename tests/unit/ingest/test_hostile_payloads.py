@@ -1,32 +1,20 @@
 """Hostile input: what is wrong is named by field and reason, and nothing else is lost."""
 
-import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashapp.ingest.payloads import MOST_ITEMS, RawItems
+from dashapp.ingest.payloads import RawItems
+from tests.unit.ingest.hostile import BAD_BODIES, BAD_ITEMS, BAD_VALUES, around, item_with
 from tests.unit.ingest.names import GOOD, NOW, read, refusal, refused
-
-BAD_VALUES = [
-    b"NaN", b"Infinity", b"-Infinity", b"1e400", b"-1e400", b"1e101", b'"NaN"', b'"Infinity"', b'"71.5"', b'""', b"null", b"true", b"false",
-    b"[]", b"{}", b"[71.5]", b'"' + b"x" * 1_000_000 + b'"', b"9" * 5_000, b"-" + b"9" * 5_000, b"9" * 400, b"[" * 200 + b"]" * 200,
-    b'{"a":' * 200 + b"1" + b"}" * 200, b'"\xff\xfe"', b'"\\u0000"', b'"\\ud800"',
-]  # fmt: skip
-
-
-def around(bad: bytes) -> bytes:
-    """A list with a good reading on both sides of a bad item."""
-    before, after = (json.dumps({**GOOD, "timestamp": text}).encode() for text in ("2026-05-01T05:00:00Z", "2026-05-01T05:00:01Z"))
-    return b"[" + before + b",\n " + bad + b" , " + after + b"]"
 
 
 @pytest.mark.requirement("IN-7")
 @pytest.mark.parametrize("value", BAD_VALUES, ids=lambda value: repr(value[:12]))
 def test_a_value_that_is_none_is_named_and_its_neighbours_are_kept(value: bytes) -> None:
-    item = b'{"device_id": "MX-01", "sensor_type": "temperature", "value": ' + value + b', "timestamp": "2026-05-01T06:00:00Z"}'
+    item = item_with(value)
 
     parsed = read(around(item))
 
@@ -35,29 +23,6 @@ def test_a_value_that_is_none_is_named_and_its_neighbours_are_kept(value: bytes)
     assert 0 < len(wrong.reason) < 300
     assert list(parsed.item_of_row) == [0, 2]
     assert RawItems(around(item))[1] == item
-
-
-BAD_ITEMS: list[tuple[bytes, str]] = [
-    (b"1", "body"), (b"null", "body"), (b'"text"', "body"), (b"[]", "body"), (b"[[[]]]", "body"), (b"NaN", "body"),
-    (b"{}", "device_id"), (b'{"device_id": 7}', "device_id"), (b'{"device_id": ""}', "device_id"), (b'{"device_id": null}', "device_id"),
-    (b'{"machine_id": ["MX-01"], "temperature": 1}', "machine_id"),
-    (b'{"device_id": "\xff\xfe", "sensor_type": "temperature", "value": 1}', "device_id"),
-    (b'{"device_id": "\\ud800", "sensor_type": "temperature", "value": 1}', "device_id"),
-    (b'{"device_id": "MX-01"}', "sensor_type"), (b'{"device_id": "MX-01", "sensor_type": 3, "value": 1}', "sensor_type"),
-    (b'{"device_id": "MX-01", "sensor_type": "pressure", "value": 1}', "sensor_type"),
-    (b'{"device_id": "MX-01", "sensor_type": "\xff", "value": 1}', "sensor_type"),
-    (b'{"device_id": "MX-01", "sensor_type": "tem\\u0000perature", "value": 1}', "sensor_type"),
-    (b'{"device_id": "MX-01", "sensor_type": "temperature"}', "value"),
-    (b'{"machine_id": "MX-01", "timestamp": "2026-05-01T06:00:00Z"}', "sensor_type"),
-    (b'{"machine_id": "MX-01", "pressure": 4}', "pressure"),
-    (b'{"machine_id": "MX-01", "fault": 2}', "fault"), (b'{"machine_id": "MX-01", "fault": 0.5}', "fault"),
-    (b'{"machine_id": "MX-01", "production_count": -1}', "production_count"),
-    (b'{"machine_id": "MX-01", "temperature": true}', "temperature"),
-    (b'{"device_id": "MX-01", "sensor_type": "temperature", "value": 1, "quality": 999}', "quality"),
-    (b'{"device_id": "MX-01", "sensor_type": "temperature", "value": 1, "quality": "GOOD"}', "quality"),
-    (b'{"device_id": "NO-1", "sensor_type": "temperature", "value": 1}', "device_id"),
-    (b'{"machine_id": "NO-1", "temperature": 1}', "machine_id"),
-]  # fmt: skip
 
 
 @pytest.mark.requirement("IN-7")
@@ -90,15 +55,7 @@ def test_nobody_is_offered_for_registration_under_a_name_that_cannot_be_kept(nam
 
 
 @pytest.mark.requirement("IN-7")
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"", b"  \n", b"[]", b"{", b"[1,", b"nonsense", b"7", b'"text"', b"null", b"true", b"NaN", b"\xff\xfe\x00", b"\x00", b"[" * 100_000,
-        b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000, b'{"readings": []}', b'{"readings": 7}',
-        "[{}]".encode("utf-16"), b'[{"device_id":"MX-01"}]]', b"9" * 100_000, b"[" + b"1," * MOST_ITEMS + b"1]",
-    ],
-    ids=lambda body: repr(body[:12]),
-)  # fmt: skip
+@pytest.mark.parametrize("body", BAD_BODIES, ids=lambda body: repr(body[:12]))
 def test_a_body_without_readings_says_why(body: bytes) -> None:
     field, reason = refusal(body)
 
