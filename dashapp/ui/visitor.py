@@ -1,0 +1,80 @@
+"""Who is behind a request: Flask-Login on the session row that the cookie names."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import flask
+from flask import Flask, Request, Response
+from flask_login import LoginManager, UserMixin, current_user
+
+from dashapp.actions.access import SignedIn
+from dashapp.actions.actor import Actor
+from dashapp.actions.sessions import SessionReader, actor_of
+from dashapp.ingest.services import Services
+from db.commands.people import LONGEST_SESSION
+from db.queries.people import FoundSession
+
+COOKIE = "andon_session"
+EXTENSION = "andon"  # where `web.create_web` leaves the services
+_READER = "andon_sessions"
+
+
+class Visitor(UserMixin):  # type: ignore[misc]
+    """Flask-Login's user: a person in a session."""
+
+    def __init__(self, session: FoundSession, address: str | None) -> None:
+        self.session = session
+        self.actor = actor_of(session, address)
+
+    def get_id(self) -> str:
+        """The person's id, unique over all tenants."""
+        return str(self.session.user_id)
+
+
+def running() -> Services:
+    """The services of the server that answers the request."""
+    return cast(Services, flask.current_app.extensions[EXTENSION])
+
+
+def lasts() -> timedelta:
+    """How long a session lasts without activity."""
+    return timedelta(hours=running().settings.session_hours)
+
+
+def register(server: Flask) -> None:
+    """Sets Flask-Login up. Its own session cookie and its remember-me cookie are not used."""
+    services: Services = server.extensions[EXTENSION]
+    reader = SessionReader(services.database, timedelta(hours=services.settings.session_hours))
+    server.extensions[_READER] = reader
+    server.config["REMEMBER_COOKIE_NAME"] = "andon_unused"
+    login = LoginManager(server)
+    login.session_protection = None
+
+    @login.request_loader  # type: ignore[misc]
+    def load(request: Request) -> Visitor | None:
+        session = reader.find(request.cookies.get(COOKIE, ""), datetime.now(UTC))
+        return None if session is None else Visitor(session, request.remote_addr)
+
+
+def current_actor() -> Actor | None:
+    """The Actor of the request under way; None where nobody is signed in, or there is no request."""
+    if not flask.has_request_context() or not current_user.is_authenticated:
+        return None
+    return cast(Visitor, current_user).actor
+
+
+def give_cookie(response: Response, signed_in: SignedIn) -> None:
+    """Puts the session's token into the browser. The server decides when it ends: the cookie outlives every session."""
+    set_cookie(response, COOKIE, signed_in.token, max_age=int(LONGEST_SESSION.total_seconds()))
+
+
+def take_cookie(response: Response) -> None:
+    """Removes it."""
+    set_cookie(response, COOKIE, "", max_age=0)
+
+
+def set_cookie(response: Response, name: str, value: str, **more: Any) -> None:
+    """A cookie for this host that no script reads, Secure as the settings say."""
+    wanted = running().settings.secure_cookies
+    secure = flask.request.is_secure if wanted == "auto" else wanted == "1"
+    response.set_cookie(name, value, httponly=True, samesite="Lax", path="/", secure=secure, **more)
