@@ -87,8 +87,7 @@ class StaticFiles:
     def _read(self, path: str) -> tuple[bytes | None, str]:
         if path == PLOTLY:
             return (ASSETS / "plotly.min.js").read_bytes(), "text/javascript; charset=utf-8"
-        with self._server.test_client() as client:
-            answer = client.get(path)
+        with self._server.test_client() as client, client.get(path) as answer:
             return (answer.data if answer.status_code == 200 else None), answer.content_type or ""
 
     def _kept(self, found: _File) -> Path:

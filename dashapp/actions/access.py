@@ -182,10 +182,11 @@ def sign_in(
     return SignedIn(token, session_id, person.id, person.tenant_id, active, expires_at)
 
 
-def note_token(database: Database, person: queries.Person, address: str | None) -> None:
-    """Writes into the log that somebody signed in for a bearer token."""
+def note_token(database: Database, person: queries.Person, address: str | None) -> int:
+    """Writes into the log that somebody signed in for a bearer token; the tenant that it is for, as where a sign-in lands."""
     with tenant_transaction(database.engine, person.tenant_id) as connection:
         audit.record(connection, f"user:{person.id}", "sign_in", f"user:{person.id}", {"for": "token"}, address)
+        return _first_tenant(queries.tenants(connection), person, has_devices=queries.has_devices(connection))
 
 
 def change_password(database: Database, actor: Actor, current: str, new: str, now: datetime) -> int:

@@ -37,12 +37,14 @@ _secrets: WeakKeyDictionary[Engine, tuple[float, str]] = WeakKeyDictionary()
 _secrets_lock = threading.Lock()
 
 
-def issue_token(database: Database, user: queries.Person, *, minutes: int = 30, now: datetime | None = None) -> str:
-    """A bearer token for the person's own tenant, valid for `minutes`."""
+def issue_token(
+    database: Database, user: queries.Person, *, minutes: int = 30, now: datetime | None = None, tenant_id: int | None = None
+) -> str:
+    """A bearer token valid for `minutes`, for the person's own tenant or, for people of the platform, the one that is named."""
     now = now or datetime.now(UTC)
     claims = {
         "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + timedelta(minutes=minutes), "sub": str(user.id),
-        "tid": user.tenant_id, "pwd": _password_mark(user), "jti": secrets.token_urlsafe(12),
+        "tid": user.tenant_id, "act": tenant_id or user.tenant_id, "pwd": _password_mark(user), "jti": secrets.token_urlsafe(12),
     }  # fmt: skip
     return jwt.encode(claims, _signing_secret(database), algorithm=ALGORITHM)
 
@@ -60,7 +62,7 @@ def read_token(database: Database, token: str, *, address: str | None = None) ->
             issuer=ISSUER,
             options={"require": CLAIMS},
         )
-        user_id, tenant_id = int(claims["sub"]), int(claims["tid"])
+        user_id, tenant_id, active_id = int(claims["sub"]), int(claims["tid"]), int(claims.get("act", claims["tid"]))
     except jwt.ExpiredSignatureError as error:
         raise _unauthorised("the token has expired") from error
     except (jwt.InvalidTokenError, ValueError, TypeError) as error:
@@ -69,10 +71,17 @@ def read_token(database: Database, token: str, *, address: str | None = None) ->
         user = queries.user(connection, user_id)
     if user is None or user.disabled_at is not None or not secrets.compare_digest(str(claims.get("pwd")), _password_mark(user)):
         raise _unauthorised("the token is not valid any more")
+    if active_id != tenant_id and not (user.is_platform and _exists(database, active_id)):
+        raise _unauthorised("the token is not valid any more")
     return Actor(
-        "user", user.id, tenant_id, Role(user.role), user.lines, user.name, address,
+        "user", user.id, active_id, Role(user.role), user.lines, user.name, address,
         is_platform=user.is_platform, home_tenant_id=tenant_id,
     )  # fmt: skip
+
+
+def _exists(database: Database, tenant_id: int) -> bool:
+    with database.engine.connect() as connection:
+        return any(tenant.id == tenant_id for tenant in queries.tenants(connection))
 
 
 def signed_in(request: Request) -> Actor:

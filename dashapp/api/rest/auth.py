@@ -26,8 +26,8 @@ def login(
     address = address_of(request)
     person = check_credentials(services.database, username, password, address, datetime.now(UTC))
     minutes: int = services.settings.token_minutes
-    token = issue_token(services.database, person, minutes=minutes)
-    note_token(services.database, person, address)
+    tenant_id = note_token(services.database, person, address)
+    token = issue_token(services.database, person, minutes=minutes, tenant_id=tenant_id)
     response.headers["Cache-Control"] = "no-store"
     return {"access_token": token, "token_type": "bearer", "expires_in": minutes * 60}
 
@@ -35,7 +35,7 @@ def login(
 @router.get("/me")
 def me(request: Request, response: Response, actor: Annotated[Actor, Depends(signed_in)]) -> dict[str, Any]:
     """Who the token speaks for, with the role of this moment."""
-    with tenant_reading(request.app.state.services.database.engine, actor.tenant_id) as connection:
+    with tenant_reading(request.app.state.services.database.engine, actor.home) as connection:
         person = people.user(connection, actor.id)
         tenant = next(one for one in people.tenants(connection) if one.id == actor.tenant_id)
     response.headers["Cache-Control"] = "no-store"
