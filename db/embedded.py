@@ -5,6 +5,7 @@ that Ctrl-C reaches the application alone and what was accepted can still be com
 kill −9 of the application is adopted.
 """
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -16,6 +17,8 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,15 +96,24 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Makes the cluster where it is missing, starts or adopts the server, and makes roles and database."""
         self.root.mkdir(parents=True, exist_ok=True)
-        self._prepare_user()
-        passwords = self._passwords()
-        if not (self.data / "PG_VERSION").exists():
-            self._init(passwords)
-        self._ensure_running()
-        self._ensure_roles(passwords)
+        with self._alone():
+            self._prepare_user()
+            passwords = self._passwords()
+            if not (self.data / "PG_VERSION").exists():
+                self._init(passwords)
+            self._ensure_running()
+            self._ensure_roles(passwords)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time makes or starts the server; a lock that the system lets go of when its holder is killed."""
+        with (self.root / "start.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def watch(self) -> None:
         """Starts the server again when it dies. Ends with `stop`."""
+        self._stopping.clear()
         self._watcher = threading.Thread(target=self._watch, name="postgres-watch", daemon=True)
         self._watcher.start()
 
@@ -112,6 +124,8 @@ class EmbeddedPostgres:
             if self.pid() is not None:
                 self._pg("pg_ctl", "-D", str(self.data), "-m", "fast", "-W", "stop")
                 self._wait_gone()
+            if self._child is not None:  # its lock file goes a moment before it does
+                self._child.wait(60)
         shutil.rmtree(self.socket_dir, ignore_errors=True)
 
     def _wait_gone(self, timeout_s: float = 60) -> None:
@@ -161,7 +175,10 @@ class EmbeddedPostgres:
             made = {name: secrets.token_hex(24) for name in ("postgres", "owner", "app")}
             fresh = file.with_suffix(f".{os.getpid()}")
             fresh.touch(mode=0o600)
-            fresh.write_text(json.dumps(made))
+            with fresh.open("w") as output:  # on the disk before the cluster that it opens
+                output.write(json.dumps(made))
+                output.flush()
+                os.fsync(output.fileno())
             fresh.rename(file)
         return Passwords(**json.loads(file.read_text()))
 
@@ -173,8 +190,10 @@ class EmbeddedPostgres:
         try:
             if os.geteuid() == 0:
                 shutil.chown(secret.name, SYSTEM_USER)
-            fresh = self.root / "data.new"
-            shutil.rmtree(fresh, ignore_errors=True)
+            for left in self.root.glob("data.new*"):
+                shutil.rmtree(left, ignore_errors=True)
+            # A name of its own: an initdb whose starter was killed may still be writing into the one before.
+            fresh = self.root / f"data.new.{secrets.token_hex(4)}"
             self._pg(
                 "initdb", "-D", str(fresh), "-U", "postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
                 "--auth=scram-sha-256", f"--pwfile={secret.name}",
@@ -193,9 +212,12 @@ class EmbeddedPostgres:
             self.socket_dir.mkdir(mode=0o700, exist_ok=True)
             if user := _system_user():
                 shutil.chown(self.socket_dir, user, user)
-            if self.pid() is None:
+            adopted = self.pid() is not None
+            if not adopted:
                 self._launch()
-            self._wait_ready()
+            if not self._wait_ready(adopted=adopted):  # it was stopping when we found it
+                self._launch()
+                self._wait_ready(adopted=False)
 
     def _launch(self) -> None:
         # A child of ours, not of init: in a container nobody else would reap it, and PostgreSQL takes a zombie for a running server.
@@ -233,14 +255,17 @@ class EmbeddedPostgres:
                 continue
         return found
 
-    def _wait_ready(self, timeout_s: float = 120) -> None:
+    def _wait_ready(self, *, adopted: bool, timeout_s: float = 120) -> bool:
+        """True when it answers; False when a server that was found running has ended instead."""
         deadline = time.monotonic() + timeout_s
         while True:
             try:
                 with self._superuser("postgres"):
-                    return
+                    return True
             except psycopg.OperationalError as error:
-                if time.monotonic() > deadline or (self._child is not None and self._child.poll() is not None):
+                if adopted and self.pid() is None:
+                    return False
+                if time.monotonic() > deadline or (not adopted and self._child is not None and self._child.poll() is not None):
                     tail = self.log_file.read_text(errors="replace")[-1500:] if self.log_file.exists() else ""
                     raise EmbeddedPostgresError(f"PostgreSQL does not answer: {error}\n{tail}") from error
                 time.sleep(0.05)
@@ -270,7 +295,8 @@ class EmbeddedPostgres:
             if self.pid() is None and not self._stopping.is_set():
                 log.error("PostgreSQL has died: it is started again")
                 try:
-                    self._ensure_running()
+                    with self._alone():
+                        self._ensure_running()
                 except (EmbeddedPostgresError, OSError) as error:
                     log.error("PostgreSQL did not start: %s", error)
 
