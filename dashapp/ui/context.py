@@ -1,6 +1,6 @@
 """What a page asks for while it answers: the services behind it, and whose plant is shown."""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import flask
 
@@ -8,6 +8,9 @@ from dashapp.actions.actor import Actor
 from dashapp.ingest.catalogue import DeviceEntry, TenantCatalogue
 from dashapp.ingest.services import Services
 from dashapp.ui import auth
+
+if TYPE_CHECKING:
+    from dashapp.ui.snapshot import Overviews
 
 EXTENSION = "andon"
 
@@ -33,6 +36,11 @@ def tenant_id() -> int:
 def catalogue() -> TenantCatalogue:
     """Devices and sensors of the plant that is shown."""
     return services().catalogue.of(tenant_id())
+
+
+def overviews() -> "Overviews":
+    """The overviews that are open, shared by everyone who looks at the same plant."""
+    return cast("Overviews", flask.current_app.extensions[f"{EXTENSION}.overviews"])
 
 
 def visible_devices() -> list[DeviceEntry]:

@@ -18,8 +18,7 @@ from dash._pages import _parse_query_string, _path_to_page
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from dashapp.actions.actor import Actor, Forbidden
-from dashapp.domain.fleet import Role
+from dashapp.actions.actor import Forbidden
 from dashapp.ui.components import empty_state
 
 log = logging.getLogger("andon.ui")
@@ -37,13 +36,13 @@ class FirstPage:
     location: dict[str, str] = field(default_factory=dict)
 
 
-def first_page(who: Actor) -> FirstPage:
-    """The page of the request's Referer, where it is one of ours and the person may open it."""
+def first_page() -> FirstPage:
+    """The page of the request's Referer, where it is one of ours; its layout refuses by itself who may not see it."""
     url = _referer()
     if url is None:
         return FirstPage()
     page, variables = find_page(url.path)
-    if not page or not who.role.includes(Role(page.get("role", Role.VIEWER))):
+    if not page:
         return FirstPage(path=url.path)
     search = f"?{url.query}" if url.query else ""
     layout = page["layout"]

@@ -58,7 +58,7 @@ def may_open(page: Page, who: Actor) -> bool:
 def shell_layout() -> Component:
     """The whole application for the person who is signed in, with the page that the browser asks for already in it."""
     who, running = actor(), services()
-    first = first_page(who)
+    first = first_page()
     return html.Div(
         [
             html.A("Skip to content", href=f"#{CONTENT}", className="skip-link"),

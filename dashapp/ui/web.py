@@ -7,7 +7,7 @@ from typing import Any
 
 import dash
 import flask
-from dash import Dash, _callback
+from dash import Dash, _callback, html
 from dash._utils import interpolate_str
 from flask import Flask, Response
 
@@ -15,6 +15,7 @@ from dashapp.ingest.services import Services
 from dashapp.ui import auth, shell
 from dashapp.ui.context import EXTENSION
 from dashapp.ui.first_page import NOT_FOUND, find_page, shielded
+from dashapp.ui.snapshot import Overviews
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "assets"
@@ -70,12 +71,15 @@ def create_web(services: Services) -> Flask:
     """The Flask server with pages, sign-in and guard; mounted by `dashapp.server` under the API."""
     server = Flask("andon", static_folder=None)
     server.extensions[EXTENSION] = services
+    server.extensions[f"{EXTENSION}.overviews"] = Overviews(services)
     server.config.update(MAX_CONTENT_LENGTH=services.settings.body_bytes)
     app = _dash(server)
     shell.register(app)
-    auth.enforce_page_roles(app)
     with server.test_request_context("/"):
         server.preprocess_request()  # Dash collects its callbacks at the first request: before the guard, and before the next app
+    app.layout = shell.shell_layout
+    app.layout = shell.shell_layout  # from now on: Dash drew it in that request, and nobody was signed in
+    auth.enforce_page_roles(app)
     auth.guard(server)
     server.after_request(_tell_time)
     server.after_request(_compress)
@@ -92,7 +96,7 @@ def _dash(server: Flask) -> Web:
         assets_ignore=r"^plotly\.min\.js$", title="Andon", update_title=None, suppress_callback_exceptions=True,
         include_pages_meta=False, serve_locally=True, add_log_handler=False,
     )  # fmt: skip
-    app.layout = shell.shell_layout
+    app.layout = html.Div()
     for page in dash.page_registry.values():
         if callable(page["layout"]):
             page["layout"] = shielded(page["layout"])
