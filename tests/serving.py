@@ -59,11 +59,12 @@ class Server:
 
     def _read(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.lines.append(line.rstrip())
-            if found := re.search(r"ready at (http://\S+)", line):
-                self.url = found.group(1).replace("localhost", "127.0.0.1")
-                self._ready.set()
+        with process.stdout:
+            for line in process.stdout:
+                self.lines.append(line.rstrip())
+                if found := re.search(r"ready at (http://\S+)", line):
+                    self.url = found.group(1).replace("localhost", "127.0.0.1")
+                    self._ready.set()
         self._ready.set()
 
 

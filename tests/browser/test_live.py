@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.test_pages import settle
-from tests.serving import KEY
+from tests.serving import KEY, OWNER
 
 WATCH = """() => {
   window.seen = {};
@@ -16,6 +16,18 @@ WATCH = """() => {
     if (!(want in window.seen) && text.includes(want)) window.seen[want] = Date.now(); };
   new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true});
 }"""
+
+
+DEVICE = "press-of-the-test"  # nobody simulates it: what is posted stays
+
+
+@pytest.fixture(scope="module", autouse=True)
+def press(server) -> None:
+    form = {"username": OWNER[0], "password": OWNER[1]}
+    token = httpx.post(f"{server.url}/api/v1/auth/login", data=form, timeout=20).json()["access_token"]
+    wish = {"key": DEVICE, "sensors": [{"key": "temperature", "unit": "°C"}]}
+    answer = httpx.post(f"{server.url}/api/v1/devices", json=wish, headers={"Authorization": f"Bearer {token}"}, timeout=20)
+    assert answer.status_code == 201, answer.text
 
 
 def post(server, content: object) -> httpx.Response:
@@ -26,9 +38,9 @@ def post(server, content: object) -> httpx.Response:
 
 def payload(shape: str, value: float) -> object:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{int(time.time() * 1e6) % 1_000_000:06d}Z"
-    wide = {"machine_id": "MX-01", "temperature": value, "timestamp": stamp}
-    narrow = {"device_id": "MX-01", "sensor_type": "temperature", "value": value, "unit": "°C", "timestamp": stamp}
-    camel = {"deviceId": "MX-01", "timestamp": stamp, "sensorType": "temperature", "value": value, "unit": "celsius",
+    wide = {"machine_id": DEVICE, "temperature": value, "timestamp": stamp}
+    narrow = {"device_id": DEVICE, "sensor_type": "temperature", "value": value, "unit": "°C", "timestamp": stamp}
+    camel = {"deviceId": DEVICE, "timestamp": stamp, "sensorType": "temperature", "value": value, "unit": "celsius",
              "location": "assembly-line-1", "status": "active"}  # fmt: skip
     return {"wide": wide, "narrow": narrow, "camelCase": camel, "a list": [narrow]}[shape]
 

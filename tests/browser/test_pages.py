@@ -20,7 +20,7 @@ OUTSIDE = {"sign-in": "/sign-in"}
 
 def settle(page: Page) -> None:
     """Until the page has drawn its content and polled once."""
-    page.wait_for_selector("main h1, main h2, header h1, form")
+    page.wait_for_selector("h1:visible, h2:visible")
     page.wait_for_function("!document.querySelector('.skeleton')", timeout=15_000)
     page.wait_for_load_state("networkidle") if page.url.endswith("/sign-in") else page.wait_for_timeout(1200)
 
