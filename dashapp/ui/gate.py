@@ -22,10 +22,16 @@ PATHS = (SIGN_IN_PATH, SET_UP_PATH, SIGN_OUT_PATH)
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 STYLES = ("10-base.css", "20-layout.css", "30-controls.css", "40-parts.css", "90-media.css", "tokens.css")
 EXPIRED = "This form was open for too long. Please send it again."
+LARGEST_FORM = 50_000  # bytes
 MOST_CODES = 10  # set-up codes tried from one network address in five minutes
 
 gate = Blueprint("gate", __name__, template_folder="templates")
 gate.after_request(csrf.keep)
+
+
+@gate.before_request
+def _take_little() -> None:
+    request.max_content_length = LARGEST_FORM  # whoever fills these forms in is not known yet
 
 
 @gate.get(SIGN_IN_PATH)

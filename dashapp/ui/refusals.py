@@ -19,7 +19,7 @@ def refusal(status: int, title: str, detail: str, *, headers: dict[str, str] | N
     """RFC 9457 problem details; for a person who navigates, or sent a form, the same in words."""
     headers = {**(CHALLENGE if status == 401 else {}), **(headers or {})}
     form = flask.request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
-    if wants_page(flask.request) or form:
+    if wants_page(flask.request) or (form and not flask.request.path.startswith("/_")):
         body = flask.render_template("andon/refused.html", title=title, detail=detail)
         return Response(body, status, headers, mimetype="text/html")
     content = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}

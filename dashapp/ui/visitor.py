@@ -57,8 +57,8 @@ def register(server: Flask) -> None:
 
 
 def current_actor() -> Actor | None:
-    """The Actor of the request under way; None where nobody is signed in, or there is no request."""
-    if not flask.has_request_context() or not current_user.is_authenticated:
+    """The Actor of the request under way; None where nobody is signed in, there is no request, or the server has no guard yet."""
+    if not flask.has_request_context() or _READER not in flask.current_app.extensions or not current_user.is_authenticated:
         return None
     return cast(Visitor, current_user).actor
 

@@ -144,6 +144,11 @@ def test_a_token_goes_only_with_the_cookie_that_it_was_made_for(server: Flask, s
     assert client.post("/sign-in", data={**theirs, "email": user.email, "password": PASSWORD}).status_code == 403
 
 
+def test_a_form_of_a_megabyte_is_not_read(server: Flask, services: SimpleNamespace) -> None:
+    user_of(services)
+    assert server.test_client().post("/sign-in", data={"email": "x" * 1_000_000}).status_code == 413
+
+
 def test_two_open_forms_of_one_browser_both_work(server: Flask, services: SimpleNamespace) -> None:
     user, client = user_of(services), server.test_client()
     first, second = (fields(client.get("/sign-in", headers=HTML).text) for _ in range(2))

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import dash
@@ -18,7 +17,7 @@ from dashapp.actions import passwords
 from dashapp.actions.access import sign_in
 from dashapp.actions.actor import ActionError, Forbidden
 from dashapp.domain.fleet import Role
-from dashapp.ui import auth
+from dashapp.ui import auth, context
 from db.engine import Database
 from db.tenancy import tenant_transaction
 from tests.integration.access import PASSWORD, forget_attempts, new_tenant, new_user
@@ -243,6 +242,15 @@ def test_a_callback_of_a_module_that_says_no_role_is_a_fault_that_is_found_at_th
             auth.enforce_page_roles(app)
 
 
+def test_a_part_of_pages_may_say_the_role_of_its_callbacks_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "ROLE", Role.MANAGER, raising=False)
+    with clean_dash():
+        app = make_dash(Flask("andon", static_folder=None))
+        add_callback(app, "shared", context.__name__)
+        auth.enforce_page_roles(app)
+        assert auth.callback_roles(app)["shared.children"] is Role.MANAGER
+
+
 def test_a_callback_that_appears_later_without_a_role_is_refused_to_everyone(database: Database, plant: int) -> None:
     with clean_dash():
         server, app = make_server(make_services(database, plant))
@@ -257,9 +265,12 @@ def test_without_the_guard_pages_and_callbacks_answer_to_nobody() -> None:
         server = Flask("andon", static_folder=None)
         app = make_dash(server)
         auth.enforce_page_roles(app)
+        client = server.test_client()
+        assert call(client, "overview-value.children").status_code == 401
         assert auth.current_actor() is None
-        server.extensions["andon"] = SimpleNamespace()
-        assert "the plant" not in str(dash.page_registry["pages.overview"]["layout"]())
+        with server.test_request_context("/"):
+            assert auth.current_actor() is None
+            assert "the plant" not in str(dash.page_registry["pages.overview"]["layout"]())
 
 
 # what goes wrong inside

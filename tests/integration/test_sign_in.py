@@ -133,6 +133,22 @@ def test_attempts_from_one_ipv6_customer_count_together(database: Database, tena
     assert refused(database, new_email(), PASSWORD, "2001:db8:0:8::1", now).reason == "credentials"
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("192.0.2.7", "::ffff:192.0.2.7", True),
+        ("2001:db8::1", "2001:db8::2", True),
+        ("fe80::1%eth0", "fe80::2", True),
+        ("192.0.2.7", "192.0.2.8", False),
+        ("unix:", "unix:", True),
+        (None, "unknown", True),
+    ],
+)
+def test_an_address_counts_as_the_network_that_one_customer_has(first: str | None, second: str | None, same: bool) -> None:
+    assert (access.address_subject("x", first) == access.address_subject("x", second)) == same
+    assert access.address_subject("x", first) != access.address_subject("y", first)
+
+
 def test_a_shift_that_signs_in_behind_one_address_is_not_limited(database: Database, tenant: int, now: datetime) -> None:
     user = new_user(database, tenant)
     for second in range(40):
