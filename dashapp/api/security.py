@@ -71,11 +71,12 @@ def read_token(database: Database, token: str, *, address: str | None = None) ->
         user = queries.user(connection, user_id)
     if user is None or user.disabled_at is not None or not secrets.compare_digest(str(claims.get("pwd")), _password_mark(user)):
         raise _unauthorised("the token is not valid any more")
-    if active_id != tenant_id and not (user.is_platform and _exists(database, active_id)):
+    abroad = active_id != tenant_id
+    if abroad and not (user.is_platform and _exists(database, active_id)):
         raise _unauthorised("the token is not valid any more")
+    role, lines = (Role.ADMIN, None) if abroad else (Role(user.role), user.lines)  # as in a session, see actor_of
     return Actor(
-        "user", user.id, active_id, Role(user.role), user.lines, user.name, address,
-        is_platform=user.is_platform, home_tenant_id=tenant_id,
+        "user", user.id, active_id, role, lines, user.name, address, is_platform=user.is_platform, home_tenant_id=tenant_id,
     )  # fmt: skip
 
 

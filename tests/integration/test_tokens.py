@@ -30,7 +30,7 @@ from db.commands.installation import shared_secret
 from db.engine import Database
 from db.queries import people
 from db.tenancy import tenant_transaction
-from tests.integration.access import PASSWORD, administrator, audit_of, forget_attempts, new_tenant, new_user
+from tests.integration.access import PASSWORD, administrator, audit_of, forget_attempts, new_platform_user, new_tenant, new_user
 
 pytestmark = pytest.mark.requirement("AP-4")
 LOGIN = "/api/v1/auth/login"
@@ -194,6 +194,19 @@ def test_a_token_runs_out(client: Client, database: Database, tenant: int) -> No
 def test_a_token_of_one_tenant_does_not_open_another(client: Client, database: Database, tenant: int) -> None:
     user = new_user(database, tenant)
     is_problem(client.get(ME, headers=bearer(forged(database, user, tid=new_tenant(database)))), 401)
+
+
+@pytest.mark.requirement("FL-4")
+def test_a_token_looks_into_another_tenant_only_for_people_of_the_platform(client: Client, database: Database, tenant: int) -> None:
+    other = new_tenant(database)
+    platform = new_platform_user(database, tenant)
+    actor = read_token(database, issue_token(database, platform, tenant_id=other))
+    assert (actor.tenant_id, actor.home, actor.role) == (other, tenant, Role.ADMIN)
+    is_problem(client.get(ME, headers=bearer(issue_token(database, new_user(database, tenant), tenant_id=other))), 401)
+    is_problem(client.get(ME, headers=bearer(issue_token(database, platform, tenant_id=2_000_000_000))), 401)
+    with tenant_transaction(database.engine, tenant) as connection:
+        connection.execute(text("update users set is_platform = false"))
+    is_problem(client.get(ME, headers=bearer(issue_token(database, platform, tenant_id=other))), 401)
 
 
 def test_a_changed_role_holds_with_the_next_request(client: Client, database: Database, tenant: int) -> None:
