@@ -29,6 +29,8 @@ from db.embedded import EmbeddedPostgres
 from db.engine import connect_raw, migrate, open_database, psycopg_url
 from db.tenancy import tenant_reading, tenant_transaction
 
+pytestmark = pytest.mark.kill
+
 ROOT = Path(__file__).parents[2]
 KEY = "a-key-for-this-test-alone"
 CONNECTIONS = 16
