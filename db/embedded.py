@@ -220,6 +220,7 @@ class EmbeddedPostgres:
                 self._wait_ready(adopted=False)
 
     def _launch(self) -> None:
+        self.data.chmod(0o700)  # a copy or a backup that was brought back may be open to others: PostgreSQL refuses that
         # A child of ours, not of init: in a container nobody else would reap it, and PostgreSQL takes a zombie for a running server.
         if self._child is not None:
             self._child.wait()
