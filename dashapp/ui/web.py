@@ -14,6 +14,7 @@ from flask import Flask, Response
 from dashapp.ingest.services import Services
 from dashapp.ui import auth, shell
 from dashapp.ui.context import EXTENSION
+from dashapp.ui.exports import register_exports
 from dashapp.ui.first_page import NOT_FOUND, find_page, shielded
 from dashapp.ui.snapshot import Overviews
 
@@ -73,6 +74,7 @@ def create_web(services: Services) -> Flask:
     server.extensions[EXTENSION] = services
     server.extensions[f"{EXTENSION}.overviews"] = Overviews(services)
     server.config.update(MAX_CONTENT_LENGTH=services.settings.body_bytes)
+    register_exports(server)
     app = _dash(server)
     shell.register(app)
     with server.test_request_context("/"):

@@ -1,0 +1,219 @@
+"""What of a device page is drawn: the live chart, gauges, the history with all that changes its range."""
+
+from typing import Any
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dashapp.ingest.catalogue import DeviceEntry, SensorEntry
+from dashapp.ui.components import Gauge, skeleton
+from dashapp.ui.device import view as texts
+from dashapp.ui.device.data import Rate
+from dashapp.ui.device.view import View, when
+from dashapp.ui.figures.theme import blank
+from dashapp.ui.figures.value_axis import sensor_decimals
+from dashapp.ui.time_range import PRESETS
+
+GRAPH = {"displayModeBar": False, "doubleClick": "autosize", "responsive": True, "scrollZoom": False, "showTips": False}
+MOVES = (("earlier", "Earlier", "‹"), ("later", "Later", "›"), ("in", "Zoom in", "+"), ("out", "Zoom out", "−"))
+
+
+def png_button(chart: str, name: str) -> Component:
+    """A small button that saves a chart as a picture."""
+    return html.Button(
+        "PNG",
+        id={"type": "device-png", "chart": chart, "place": "card"},
+        type="button",
+        className="btn plain tiny",
+        title=f"Save the {name} as PNG",
+    )
+
+
+def live_card(sensor: SensorEntry, quiet: str) -> Component:
+    """The chart of the last fifteen minutes; `quiet` is said instead while there is nothing in them."""
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2(live_title(sensor), id="device-live-title"),
+                    html.Div(
+                        [
+                            html.Span(texts.sensor_facts(sensor), id="device-live-facts"),
+                            png_button("live", "live chart"),
+                        ],
+                        className="card-aside",
+                    ),
+                ],
+                className="card-head",
+            ),
+            html.Div(
+                [
+                    dcc.Graph(id="device-live", figure=blank(), config=GRAPH, className="chart"),
+                    html.P(quiet, id="device-live-quiet", className="chart-quiet", hidden=not quiet),
+                ],
+                id="device-live-frame",
+                className="chart-frame live-frame quiet" if quiet else "chart-frame live-frame",
+            ),
+        ],
+        className="card",
+    )
+
+
+def live_title(sensor: SensorEntry) -> str:
+    """`Temperature, last 15 minutes`."""
+    return f"{sensor.name}, last 15 minutes"
+
+
+def quiet_text(sensor: SensorEntry, last_us: int | None, zone: str) -> str:
+    """What stands in the live chart while nothing comes."""
+    if last_us is None:
+        return f"{sensor.name} has never reported."
+    return f"No reading in the last 15 minutes. The last one was at {when(last_us, zone, seconds=True)}."
+
+
+def gauge_cards(device: DeviceEntry, now: dict[str, dict[str, Any]], rates: dict[int, Rate]) -> Component:
+    """A gauge of every sensor. An increment's shows the last sixty minutes against the best hour of the day."""
+    return html.Div(
+        [
+            html.Div(_gauge(sensor, now[sensor.key], rates.get(sensor.id)), className="card gauge-card")
+            for sensor in device.sensors.values()
+        ],
+        className="gauges",
+    )
+
+
+def _gauge(sensor: SensorEntry, now: dict[str, Any], rate: Rate | None) -> Component:
+    identity = {"type": "device-gauge", "sensor": sensor.key}
+    stale = now["value"] is None
+    if sensor.kind == "flag":
+        return html.Div(
+            [
+                html.Div(sensor.name, className="gauge-label"),
+                html.Div(
+                    flag_word(now["value"]), className=flag_class(now), id={"type": "device-flag", "sensor": sensor.key}
+                ),
+            ],
+            className="flag",
+        )
+    if sensor.kind == "increment":
+        best = max(rate.best_hour if rate else 0.0, 1.0)
+        return Gauge(
+            id=identity, value=now["value"], unit=f"{sensor.unit or 'units'}/h", low=0, high=best, state=now["state"],
+            label=f"{sensor.name}, last 60 min", decimals=0, stale=stale,
+        )  # fmt: skip
+    return Gauge(
+        id=identity, value=now["value"], unit=sensor.unit, normal_low=sensor.normal_low, normal_high=sensor.normal_high,
+        limit_low=sensor.limit_low, limit_high=sensor.limit_high, state=now["state"], label=sensor.name,
+        decimals=sensor_decimals(sensor), stale=stale,
+    )  # fmt: skip
+
+
+def flag_word(value: float | None) -> str:
+    """A flag's value as a word."""
+    return "–" if value is None else "on" if value > 0 else "off"
+
+
+def flag_class(now: dict[str, Any]) -> str:
+    """The classes of a flag's word: its severity in colour while it is on."""
+    return "flag-word" if now["state"] in ("normal", "no_data") else f"flag-word {now['state']}"
+
+
+def history_card(view: View) -> Component:
+    """The chart over any range with everything that changes the range; filled by callbacks."""
+    presets = [
+        html.Button(
+            text, id={"type": "device-preset", "range": key}, type="button", title=PRESETS[key][0],
+            **{"aria-pressed": "true" if view.range.preset == key else "false"},
+        )
+        for key, text in texts.SHORT_NAMES.items()
+    ]  # fmt: skip
+    moves = [
+        html.Button(
+            sign,
+            id={"type": "device-move", "to": to},
+            type="button",
+            className="control square",
+            title=name,
+            **{"aria-label": name},
+        )
+        for to, name, sign in MOVES
+    ]
+    back = html.Button(
+        "Back",
+        id={"type": "device-move", "to": "back"},
+        type="button",
+        className="control",
+        disabled=True,
+        title="To the range before",
+    )
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2(history_title(view.sensor), id="device-history-title"),
+                    html.Div(
+                        [
+                            html.A("CSV", id="device-csv", href="#", className="btn plain tiny"),
+                            png_button("history", "history chart"),
+                        ],
+                        className="card-aside",
+                    ),
+                ],
+                className="card-head",
+            ),
+            html.Div(
+                [
+                    html.Div(presets, className="segments", role="group", **{"aria-label": "Range"}),
+                    html.Div([*moves, back], className="row moves", role="group", **{"aria-label": "Move in time"}),
+                ],
+                className="range-bar",
+            ),
+            html.P(id="device-history-note", className="notice", hidden=True),
+            html.Div(
+                [html.P(id="device-history-says", className="chart-says", role="status"), _moment_fields(view.zone)],
+                className="range-bar",
+            ),
+            html.Div(
+                [
+                    dcc.Graph(id="device-history", figure=blank(), config=GRAPH, className="chart"),
+                    html.Div(skeleton("100%"), id="device-history-waiting", className="chart-waiting"),
+                ],
+                className="chart-frame history-frame",
+            ),
+        ],
+        className="card",
+    )
+
+
+def history_title(sensor: SensorEntry) -> str:
+    """`Temperature, history`."""
+    return f"{sensor.name}, history"
+
+
+def _moment_fields(zone: str) -> Component:
+    """From and to, as text in the plant's zone: `2014-01-15 08:00`."""
+
+    def field(end: str, name: str) -> Component:
+        return html.Div(
+            [
+                html.Label(name, htmlFor=f"device-{end}"),
+                dcc.Input(
+                    id=f"device-{end}",
+                    type="text",
+                    className="moment",
+                    placeholder="YYYY-MM-DD hh:mm",
+                    autoComplete="off",
+                    spellCheck="false",
+                    n_submit=0,
+                ),
+            ],
+            className="moment-field",
+        )
+
+    show = html.Button("Show", id="device-apply", type="button", className="control")
+    return html.Div(
+        [field("from", "From"), field("to", "To"), show],
+        className="moments",
+        role="group",
+        **{"aria-label": f"From and to, {zone}"},
+    )

@@ -1,0 +1,166 @@
+"""Which sensor and which range a device page shows, and how it says so in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dashapp.domain.statistics import Direction, Summary
+from dashapp.ingest.catalogue import DeviceEntry, SensorEntry
+from dashapp.ui.figures.value_axis import limit_text, sensor_decimals
+from dashapp.ui.parts import format_value
+from dashapp.ui.time_range import ALL, DAY_US, HOUR_US, PRESETS, TimeRange, parse_range, zone_of
+
+SHORT_NAMES = {"1h": "1 h", "8h": "8 h", "24h": "24 h", "7d": "7 d", "30d": "30 d", "1y": "1 y", "all": "All"}
+USUAL = "24h"
+SECOND_US = 1_000_000
+LONGEST_WHOLE_US = 400 * DAY_US  # history that ended is shown from end to end up to so long, else its last seven days
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+TREND = {Direction.INCREASING: "rising", Direction.DECREASING: "falling"}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One sensor over a range, with times written in `zone`; `note` says why it is not the range that was asked for."""
+
+    sensor: SensorEntry
+    range: TimeRange
+    zone: str
+    note: str = ""
+
+    @property
+    def start_us(self) -> int:
+        """Where the range begins, µs since 1970 UTC."""
+        return self.range.start_us
+
+    @property
+    def end_us(self) -> int:
+        """Where the range ends."""
+        return self.range.end_us
+
+
+def chosen_sensor(device: DeviceEntry, key: object) -> SensorEntry | None:
+    """The sensor of this key; else the device's first that is a level, else its first; None where it has none."""
+    if isinstance(key, str) and key in device.sensors:
+        return device.sensors[key]
+    levels = [sensor for sensor in device.sensors.values() if sensor.kind == "gauge"]
+    return next(iter([*levels, *device.sensors.values()]), None)
+
+
+def view_of(
+    sensor: SensorEntry, query: Mapping[str, object], span: tuple[int, int] | None, now_us: int, zone: str
+) -> View:
+    """What a URL's query asks to see of a sensor whose readings reach over `span`, its first and last time.
+
+    Nothing asked: the usual range; where the readings ended before that, what there is of them. `all` ends with the
+    readings where those have ended: twelve empty years would leave them a hair's breadth.
+    """
+    asked = parse_range(query, now_us, default=_usual(span, now_us), first_us=span[0] if span else None, zone=zone)
+    ended = span is not None and span[1] < now_us - DAY_US
+    if span is not None and asked.preset == ALL:
+        return View(sensor, _everything(span, now_us), zone, asked.problem)
+    if not ended or span is None or any(query.get(name) for name in ("range", "from", "to")):
+        return View(sensor, asked, zone, asked.problem)
+    since = f"Nothing has come since {when(span[1], zone)}"
+    if span[1] - span[0] <= LONGEST_WHOLE_US:
+        return View(sensor, _everything(span, now_us), zone, f"{since}: this is everything there is.")
+    return View(
+        sensor, TimeRange(span[1] - 7 * DAY_US, span[1] + SECOND_US), zone, f"{since}: these are its last seven days."
+    )
+
+
+def _usual(span: tuple[int, int] | None, now_us: int) -> str:
+    """A day; of a sensor that began to report today, as much as it fills."""
+    age_us = DAY_US if span is None else now_us - span[0]
+    return next((preset for preset in ("1h", "8h") if age_us <= PRESETS[preset][1]), USUAL)
+
+
+def _everything(span: tuple[int, int], now_us: int) -> TimeRange:
+    end = now_us if span[1] >= now_us - DAY_US else span[1]
+    air = max((end - span[0]) // 200, SECOND_US)  # the first and the last point do not stick to the frame
+    return TimeRange(span[0] - air, end + air, ALL)
+
+
+def local(time_us: int, zone: str) -> datetime:
+    """The aware local time of an instant."""
+    return datetime.fromtimestamp(time_us / 1e6, UTC).astimezone(zone_of(zone))
+
+
+def when(time_us: int, zone: str, *, seconds: bool = False) -> str:
+    """`14 Jan 2014 08:05`, in the zone."""
+    moment = local(time_us, zone)
+    clock = f"{moment:%H:%M:%S}" if seconds else f"{moment:%H:%M}"
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year} {clock}"
+
+
+def range_text(view: View) -> str:
+    """`14 Jan 2014 08:05 – 15 Jan 2014 08:05`: both ends, seconds where the range is shorter than two hours."""
+    short = view.end_us - view.start_us < 2 * HOUR_US
+    return f"{when(view.start_us, view.zone, seconds=short)} – {when(view.end_us, view.zone, seconds=short)}"
+
+
+def file_stem(device_key: str, sensor_keys: str, start_us: int, end_us: int) -> str:
+    """A name for a file that says what is in it, of characters that every file system takes."""
+    span = "_".join(f"{datetime.fromtimestamp(end / 1e6, UTC):%Y-%m-%dT%H%M}Z" for end in (start_us, end_us))
+    safe = [
+        "".join(c if c.isalnum() or c in "-." else "-" for c in part).strip("-.") or "x"
+        for part in (device_key, sensor_keys)
+    ]
+    return "_".join([*safe, span])
+
+
+def trend_text(summary: Summary | None, sensor: SensorEntry) -> str:
+    """`rising, +4.1 °C/h`, `stable`; a dash without readings."""
+    if summary is None:
+        return "–"
+    word = TREND.get(summary.trend.direction)
+    if word is None:
+        return "stable"
+    slope = summary.trend.slope_per_hour
+    size = f"{slope:+.2g}" if abs(slope) < 100 else f"{slope:+,.0f}"
+    return f"{word}, {size} {sensor.unit}".rstrip().replace("-", "−") + "/h"
+
+
+def statistics_rows(summaries: list[Summary | None], sensor: SensorEntry) -> list[list[str]]:
+    """Rows of the statistics table: a name and one text for each summary, values in the sensor's unit."""
+    decimals = sensor_decimals(sensor)
+    more = max(decimals, 1)
+
+    def row(name: str, read: str, places: int) -> list[str]:
+        return [name, *[format_value(getattr(one, read) if one else None, places) for one in summaries]]
+
+    return [
+        row("mean", "mean", more),
+        row("median", "median", more),
+        row("std. deviation", "sd", more),
+        row("min", "min", decimals),
+        row("max", "max", decimals),
+        row("readings", "count", 0),
+        ["trend", *[trend_text(one, sensor) for one in summaries]],
+    ]
+
+
+def sensor_facts(sensor: SensorEntry) -> str:
+    """`°C, every 2 s, normal 65–90`: what stands beside the live chart."""
+    period = f"every {sensor.period_s:g} s"
+    return ", ".join(part for part in (sensor.unit, period, normal_text(sensor)) if part)
+
+
+def normal_text(sensor: SensorEntry, before: str = "normal ") -> str:
+    """`normal 65–90`, `normal from 80`, `normal up to 40`; empty without a normal range."""
+    low, high = sensor.normal_low, sensor.normal_high
+    if low is not None and high is not None:
+        joint = " to " if low < 0 else "–"
+        return f"{before}{format_value(low)}{joint}{format_value(high)}"
+    if low is not None:
+        return f"{before}from {format_value(low)}"
+    return "" if high is None else f"{before}up to {format_value(high)}"
+
+
+def limits_text(sensor: SensorEntry) -> str:
+    """`below 15 °C, above 85 °C`; "none" without limits."""
+    parts = [
+        f"{word} {limit_text(limit, sensor)}"
+        for word, limit in (("below", sensor.limit_low), ("above", sensor.limit_high))
+        if limit is not None
+    ]
+    return ", ".join(parts) or "none"
