@@ -9,7 +9,7 @@
   const CALLBACK = "_dash-update-component";
   const POLL = '"changedPropIds":["shell-pulse.data"]';
   const GIVE_UP_MS = 15000; // a question that hangs must not keep the next ones back
-  const SLOWEST_MS = 5000; // between two tries while the server is away
+  const SLOWEST_MS = 3000; // between two tries while the server is away
   const NOT_MODIFIED = { status: 204 };
 
   let asking = 0; // questions of the tick that are under way

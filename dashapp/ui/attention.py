@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from dashapp.ui.cards import RANK, Condition, Trouble
 from dashapp.ui.components import empty_state, format_value, priority_mark
-from dashapp.ui.figures.value_axis import sensor_decimals
 from dashapp.ui.ticking import Since
 from dashapp.ui.time_range import HOUR_US
 from db.queries.activity import beyond_since
@@ -53,7 +52,7 @@ def _item(one: Trouble, remembered: int) -> Item:
     device, sensor = one.watched.device, one.sensor
     value = ""
     if sensor is not None and one.value is not None:
-        value = f"{format_value(one.value, sensor_decimals(sensor))} {sensor.unit}".strip()
+        value = f"{format_value(one.value, sensor.decimals)} {sensor.entry.unit}".strip()
     since = one.since_us if sensor is None else remembered
     return Item(one.severity, one.title, device.key, device.name, one.watched.href, value, since)
 
@@ -63,7 +62,8 @@ def started(connection: Connection, trouble: Trouble, now_us: int) -> int | None
     sensor = trouble.sensor
     if sensor is None:
         return None
-    low, high = (None, 0.0) if sensor.kind == "flag" else (sensor.limit_low, sensor.limit_high)
+    entry = sensor.entry
+    low, high = (None, 0.0) if entry.kind == "flag" else (entry.limit_low, entry.limit_high)
     return beyond_since(connection, sensor.id, low=low, high=high, before_us=now_us, back_us=LOOKED_BACK_US)
 
 

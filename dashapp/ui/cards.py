@@ -10,10 +10,20 @@ from dashapp.ui.components import DeviceCard, MainValue, OtherValue, Point, Stat
 from dashapp.ui.figures.value_axis import limit_text, sensor_decimals
 from dashapp.ui.parts import format_value
 
-SECOND_US = 1_000_000
+SECOND_US, MINUTE_US = 1_000_000, 60_000_000
 BAD_QUALITY = 64  # OPC: below it a value means nothing
 RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
 STATUS_WORDS = {"inactive": "Inactive", "maintenance": "Maintenance"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """A sensor with what is asked of it every second: its decimals, and after how long its value is old, in µs."""
+
+    entry: SensorEntry
+    id: int
+    decimals: int
+    patience_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +31,12 @@ class Watched:
     """A device with the parts that its sensors play; `others` are the gauges that the card is not about."""
 
     device: DeviceEntry
-    main: SensorEntry | None
-    others: tuple[SensorEntry, ...]
-    produced: SensorEntry | None = None
-    rejected: SensorEntry | None = None
-    fault: SensorEntry | None = None
+    sensors: tuple[Sensor, ...]
+    main: Sensor | None
+    others: tuple[Sensor, ...]
+    produced: Sensor | None = None
+    rejected: Sensor | None = None
+    fault: Sensor | None = None
 
     @property
     def href(self) -> str:
@@ -40,7 +51,7 @@ class Trouble:
     severity: str
     title: str
     watched: Watched
-    sensor: SensorEntry | None = None
+    sensor: Sensor | None = None
     value: float | None = None
     since_us: int | None = None
 
@@ -65,18 +76,23 @@ class Background:
     units_before: Mapping[int, float] = field(default_factory=dict)  # + the running total = units since midnight
 
 
+NORMAL = Condition("normal", "Normal")
+RUNNING, IDLE = Condition("normal", "Running", running=True), Condition("normal", "Idle", running=False)
+
+
 def watch(device: DeviceEntry) -> Watched:
     """Finds the parts by kind and name: a card is about the first gauge, else about whatever comes first."""
-    sensors = list(device.sensors.values())
-    gauges = [sensor for sensor in sensors if sensor.kind == "gauge"]
-    counts = [sensor for sensor in sensors if sensor.kind == "increment"]
-    bad = [sensor for sensor in counts if "reject" in sensor.key or "scrap" in sensor.key]
+    sensors = tuple(_sensor(entry) for entry in device.sensors.values())
+    gauges = [sensor for sensor in sensors if sensor.entry.kind == "gauge"]
+    counts = [sensor for sensor in sensors if sensor.entry.kind == "increment"]
+    bad = [sensor for sensor in counts if "reject" in sensor.entry.key or "scrap" in sensor.entry.key]
     good = [sensor for sensor in counts if sensor not in bad]
-    flags = [sensor for sensor in sensors if sensor.kind == "flag" and "fault" in sensor.key]
+    flags = [sensor for sensor in sensors if sensor.entry.kind == "flag" and "fault" in sensor.entry.key]
     main = next(iter([*gauges, *good, *sensors]), None)
     machine = device.is_machine
     return Watched(
         device,
+        sensors,
         main,
         tuple(sensor for sensor in gauges if sensor is not main),
         produced=good[0] if machine and good else None,
@@ -85,9 +101,14 @@ def watch(device: DeviceEntry) -> Watched:
     )
 
 
-def is_fresh(sensor: SensorEntry, now: SensorNow | None, at_us: int) -> bool:
-    """Whether a value still says something: not older than max(30 s, 3 × the sensor's period)."""
-    return now is not None and at_us - now.time_us <= max(30.0, 3 * sensor.period_s) * SECOND_US
+def _sensor(entry: SensorEntry) -> Sensor:
+    """A value is old after max(30 s, 3 × the sensor's period)."""
+    return Sensor(entry, entry.id, sensor_decimals(entry), int(max(30.0, 3 * entry.period_s) * SECOND_US))
+
+
+def is_fresh(sensor: Sensor, now: SensorNow | None, at_us: int) -> bool:
+    """Whether a value still says something."""
+    return now is not None and at_us - now.time_us <= sensor.patience_us
 
 
 def condition(watched: Watched, live: Mapping[int, SensorNow], at_us: int) -> Condition:
@@ -95,51 +116,56 @@ def condition(watched: Watched, live: Mapping[int, SensorNow], at_us: int) -> Co
     device = watched.device
     if device.status in STATUS_WORDS:
         return Condition("normal", STATUS_WORDS[device.status])
-    known = [(sensor, live[sensor.id]) for sensor in device.sensors.values() if sensor.id in live]
+    known = [(sensor, live[sensor.id]) for sensor in watched.sensors if sensor.id in live]
     if not known:
         never = Trouble("low", "Never reported", watched)
-        return Condition("no_data", "No data", (never,) if device.sensors else ())
-    fresh = [(sensor, now) for sensor, now in known if is_fresh(sensor, now, at_us)]
+        return Condition("no_data", "No data", (never,) if watched.sensors else ())
+    fresh = [(sensor, now) for sensor, now in known if at_us - now.time_us <= sensor.patience_us]
     if not fresh:
         silent = Trouble("medium", "No data", watched, since_us=max(now.time_us for _, now in known))
         return Condition("stale", "No data", (silent,))
-    troubles = sorted(filter(None, (_trouble(watched, *pair) for pair in fresh)), key=lambda one: RANK[one.severity])
-    running = _running(watched, live, at_us)
+    troubles = [trouble for sensor, now in fresh if (trouble := _trouble(watched, sensor, now)) is not None]
+    running = None if watched.produced is None else _running(watched.produced, live, at_us)
     if troubles:
+        troubles.sort(key=lambda one: RANK[one.severity])
         worst = troubles[0]
         return Condition(worst.severity, _short(worst), tuple(troubles), running)  # type: ignore[arg-type]
-    if running is None:
-        return Condition("normal", "Normal")
-    return Condition("normal", "Running" if running else "Idle", (), running)
+    return NORMAL if running is None else RUNNING if running else IDLE
 
 
-def _trouble(watched: Watched, sensor: SensorEntry, now: SensorNow) -> Trouble | None:
+def _trouble(watched: Watched, sensor: Sensor, now: SensorNow) -> Trouble | None:
+    entry, value = sensor.entry, now.value
+    over = entry.limit_high is not None and value > entry.limit_high
+    if not over and (entry.limit_low is None or value >= entry.limit_low) and (sensor is not watched.fault or value <= 0):
+        return None
     if now.quality < BAD_QUALITY:
         return None
-    if sensor.kind == "flag":
-        return Trouble(sensor.severity, sensor.name, watched, sensor) if sensor is watched.fault and now.value > 0 else None
-    if sensor.limit_high is not None and now.value > sensor.limit_high:
-        return Trouble(sensor.severity, f"{sensor.name} above {limit_text(sensor.limit_high, sensor)}", watched, sensor, now.value)
-    if sensor.limit_low is not None and now.value < sensor.limit_low:
-        return Trouble(sensor.severity, f"{sensor.name} below {limit_text(sensor.limit_low, sensor)}", watched, sensor, now.value)
-    return None
+    if entry.kind == "flag":
+        return Trouble(entry.severity, entry.name, watched, sensor) if sensor is watched.fault else None
+    word, limit = ("above", entry.limit_high) if over else ("below", entry.limit_low)
+    return Trouble(entry.severity, f"{entry.name} {word} {limit_text(limit, entry)}", watched, sensor, value)  # type: ignore[arg-type]
 
 
 def _short(trouble: Trouble) -> str:
-    """The title without the sensor's name where the card is about that sensor."""
-    if trouble.sensor is None or trouble.sensor is not trouble.watched.main:
+    """As short as a chip is: without the sensor's name where the card is about that sensor, without the limit elsewhere."""
+    sensor = trouble.sensor
+    if sensor is None or trouble.value is None:
         return trouble.title
-    return trouble.title.removeprefix(trouble.sensor.name).strip().capitalize()
+    if sensor is not trouble.watched.main:
+        return f"{sensor.entry.name} {'high' if ' above ' in trouble.title else 'low'}"
+    short = trouble.title.removeprefix(sensor.entry.name).strip()
+    return short[:1].upper() + short[1:]
 
 
-def _running(watched: Watched, live: Mapping[int, SensorNow], at_us: int) -> bool | None:
+def _running(sensor: Sensor, live: Mapping[int, SensorNow], at_us: int) -> bool | None:
     """Whether the machine made a unit in the last minute (or three periods)."""
-    sensor = watched.produced
-    now = live.get(sensor.id) if sensor is not None else None
-    if sensor is None or now is None or not is_fresh(sensor, now, at_us):
+    now = live.get(sensor.id)
+    if now is None or not is_fresh(sensor, now, at_us):
         return None
+    if now.value > 0:
+        return True
     last = last_unit_us(now)
-    return last is not None and at_us - last <= max(60.0, 3 * sensor.period_s) * SECOND_US
+    return last is not None and at_us - last <= max(MINUTE_US, sensor.patience_us)
 
 
 def last_unit_us(now: SensorNow) -> int | None:
@@ -171,10 +197,10 @@ def _label(watched: Watched) -> str:
     device, sensor = watched.device, watched.main
     if sensor is None:
         return "no sensors yet"
-    return device.place if sensor.name.casefold() in device.name.casefold() else sensor.name
+    return device.place if sensor.entry.name.casefold() in device.name.casefold() else sensor.entry.name
 
 
-def main_value(sensor: SensorEntry | None, now: SensorNow | None) -> MainValue:
+def main_value(sensor: Sensor | None, now: SensorNow | None) -> MainValue:
     """The value that the card is about; of a device without sensors a dash."""
     if sensor is None:
         unknown: MainValue = {
@@ -182,25 +208,23 @@ def main_value(sensor: SensorEntry | None, now: SensorNow | None) -> MainValue:
             "normal_high": None, "limit_low": None, "limit_high": None, "decimals": 0, "at_ms": None, "period_s": 30.0,
         }  # fmt: skip
         return unknown
-    decimals = sensor_decimals(sensor)
+    entry = sensor.entry
+    value, at_ms = current(sensor, now)
     return {
-        "sensor": sensor.key,
-        "label": sensor.name,
-        "value": None if now is None else round(now.value, decimals),
-        "unit": sensor.unit,
-        "low": None,
-        "high": None,
-        "normal_low": sensor.normal_low,
-        "normal_high": sensor.normal_high,
-        "limit_low": sensor.limit_low,
-        "limit_high": sensor.limit_high,
-        "decimals": decimals,
-        "at_ms": None if now is None else now.time_us // 1000,
-        "period_s": sensor.period_s,
-    }
+        "sensor": entry.key, "label": entry.name, "value": value, "unit": entry.unit, "low": None, "high": None,
+        "normal_low": entry.normal_low, "normal_high": entry.normal_high, "limit_low": entry.limit_low, "limit_high": entry.limit_high,
+        "decimals": sensor.decimals, "at_ms": at_ms, "period_s": entry.period_s,
+    }  # fmt: skip
 
 
-def spark(sensor: SensorEntry | None, now: SensorNow | None, most_points: int) -> list[Point]:
+def current(sensor: Sensor | None, now: SensorNow | None) -> tuple[float | None, int | None]:
+    """The value as it is shown and the reading's time in milliseconds; None where nothing was ever reported."""
+    if sensor is None or now is None:
+        return None, None
+    return round(now.value, sensor.decimals), now.time_us // 1000
+
+
+def spark(sensor: Sensor | None, now: SensorNow | None, most_points: int) -> list[Point]:
     """The last 15 minutes up to the bucket that is being filled; thinned by leaving out whole buckets."""
     if sensor is None or now is None:
         return []
@@ -221,44 +245,41 @@ def _joined(buckets: Sequence[Sequence[float]]) -> list[float]:
     return [low[0], low[1], high[2], high[3]]
 
 
-def bucket_points(bucket: Sequence[float], sensor: SensorEntry) -> list[Point]:
+def bucket_points(bucket: Sequence[float], sensor: Sensor) -> list[Point]:
     """One or two points of a bucket of the trail, in order of time."""
     low_at, low, high_at, high = bucket
-    decimals = sensor_decimals(sensor) + 1
+    decimals = sensor.decimals + 1
     points: list[Point] = [(int(low_at) // 1000, round(low, decimals)), (int(high_at) // 1000, round(high, decimals))]
     return points[:1] if low_at == high_at else sorted(points)
 
 
 def other_values(watched: Watched, live: Mapping[int, SensorNow], background: Background) -> list[OtherValue]:
     """Up to three figures for the foot of the card: the next gauges, then production or what is usual."""
-    gauges = [_gauge_value(sensor, live.get(sensor.id)) for sensor in watched.others]
     produced = watched.produced
     if produced is not None:
         rate = background.units_per_h.get(watched.device.key)
         return [
-            *gauges[:1],
+            *(_gauge_value(sensor, live.get(sensor.id)) for sensor in watched.others[:1]),
             {"label": "units/h", "value": None if rate is None else round(rate), "decimals": 0},
             {"label": "today", "value": units_today(produced, live, background), "decimals": 0},
         ]
-    if gauges or watched.main is None:
-        return gauges[:3]
+    if watched.others or watched.main is None:
+        return [_gauge_value(sensor, live.get(sensor.id)) for sensor in watched.others[:3]]
     return _usual(watched.main, background)
 
 
-def units_today(produced: SensorEntry, live: Mapping[int, SensorNow], background: Background) -> float | None:
+def units_today(produced: Sensor, live: Mapping[int, SensorNow], background: Background) -> float | None:
     """Units since the plant's midnight, up to the last reading."""
     before, now = background.units_before.get(produced.id), live.get(produced.id)
     return None if before is None or now is None else round(before + now.total)
 
 
-def _gauge_value(sensor: SensorEntry, now: SensorNow | None) -> OtherValue:
-    decimals = sensor_decimals(sensor)
-    value = None if now is None else round(now.value, decimals)
-    return {"label": sensor.name, "value": value, "unit": sensor.unit, "decimals": decimals}
+def _gauge_value(sensor: Sensor, now: SensorNow | None) -> OtherValue:
+    return {"label": sensor.entry.name, "value": current(sensor, now)[0], "unit": sensor.entry.unit, "decimals": sensor.decimals}
 
 
-def _usual(sensor: SensorEntry, background: Background) -> list[OtherValue]:
-    decimals = sensor_decimals(sensor)
+def _usual(sensor: Sensor, background: Background) -> list[OtherValue]:
+    decimals = sensor.decimals
     average, ends = background.hour_average.get(sensor.id), background.day_range.get(sensor.id)
     span = None if ends is None else f"{format_value(ends[0], decimals)} to {format_value(ends[1], decimals)}"
     return [

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from dashapp.domain.downtime import MachineState, Minutes, Span, machine_spans, time_in
-from dashapp.ui.cards import Background, Watched
+from dashapp.ui.cards import Background, Sensor, Watched
 from dashapp.ui.components import TimelineRow
 from dashapp.ui.time_range import HOUR_US, MINUTE_US, midnight_us, same_time_days_ago_us
 from db.queries.activity import Counted, MinuteSums, Reported, averages, minute_sums, minutes_reported, readings_reported, units_counted
@@ -75,7 +75,7 @@ def read_activity(connection: Connection, devices: Sequence[Watched], zone: str,
     """Asks the database, in the tenant's transaction that is handed over: five statements, a few milliseconds for a small plant."""
     start_us = (now_us - SHOWN_US) // MINUTE_US * MINUTE_US
     machines = [one for one in devices if one.produced is not None]
-    every = [sensor.id for one in devices for sensor in one.device.sensors.values()]
+    every = [sensor.id for one in devices for sensor in one.sensors]
     today_us = midnight_us(now_us, zone)
     counted = _counted(connection, machines, zone, now_us)
     sums = minute_sums(connection, _machine_sensors(machines[:MOST_MACHINES]), start_us, now_us)
@@ -128,13 +128,13 @@ def _spans(machine: Watched, sums: MinuteSums, start_us: int, now_us: int) -> li
     units, faults = _of(sums, machine.produced), _of(sums, machine.fault)
     time_us = np.union1d(units[0], faults[0])
     minutes = Minutes(time_us, _placed(time_us, units[0], units[1]), _placed(time_us, faults[0], faults[2]))
-    period_s = machine.produced.period_s if machine.produced is not None else 2.0
+    period_s = machine.produced.entry.period_s if machine.produced is not None else 2.0
     return machine_spans(minutes, start_us, now_us, period_s=period_s)
 
 
-def _of(sums: MinuteSums, sensor: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _of(sums: MinuteSums, sensor: Sensor | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(minute, sum, maximum) of one sensor; the columns are in order of sensors."""
-    low, high = np.searchsorted(sums.sensor_id, [sensor.id, sensor.id + 1]) if sensor is not None else (0, 0)  # type: ignore[attr-defined]
+    low, high = np.searchsorted(sums.sensor_id, [sensor.id, sensor.id + 1]) if sensor is not None else (0, 0)
     return sums.time_us[low:high], sums.total[low:high], sums.high[low:high]
 
 

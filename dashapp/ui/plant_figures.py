@@ -54,7 +54,7 @@ def plant_figures(
     devices = [one for one, _ in conditions]
     silent = [one.device.key for one, how in conditions if how.state in ("stale", "no_data")]
     machines = [(one, how) for one, how in conditions if one.produced is not None]
-    sensors = [sensor for one in devices for sensor in one.device.sensors.values()]
+    sensors = [sensor for one in devices for sensor in one.sensors]
     counted = activity.counted
     produced = [one.produced for one, _ in machines if one.produced is not None and one.produced.id in counted]
     rejecting = [one for one, _ in machines if one.produced and one.rejected and one.rejected.id in counted]
@@ -152,8 +152,8 @@ def _standing(figures: Figures) -> Any:
         return "none stands still" if figures.judged == figures.machines else "not known of every machine"
     word = "fault" if stop.fault else "idle"
     if stop.since_us is None:
-        return f"{stop.key} {word} for more than 8 h"
-    return [f"{stop.key} {word} for ", Since(at_ms=stop.since_us // 1000)]
+        return f"{stop.key} {word} more than 8 h"
+    return [f"{stop.key} {word} ", Since(at_ms=stop.since_us // 1000)]
 
 
 def _devices(figures: Figures) -> Component:

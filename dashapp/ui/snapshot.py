@@ -186,8 +186,7 @@ class Overview:
         how = cards.condition(card.watched, live, now_us)
         sensor = card.watched.main
         now = live.get(sensor.id) if sensor is not None else None
-        main = cards.main_value(sensor, now)
-        value = (main["value"], main["at_ms"])
+        value = cards.current(sensor, now)
         others = cards.other_values(card.watched, live, background)
         if (how.state, how.text) != (card.how.state, card.how.text):
             card.how_serial = serial
