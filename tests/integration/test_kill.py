@@ -193,6 +193,19 @@ def test_kill_9_of_postgresql_ten_times_loses_and_doubles_nothing(plant: Plant) 
     assert plant.stored() == list(range(10 * POSTS_A_ROUND))
 
 
+@pytest.mark.requirement("OP-4", "IN-1")
+def test_a_stop_in_the_middle_of_posts_commits_what_was_accepted(plant: Plant) -> None:
+    plant.start()
+    assert plant.server is not None
+
+    plant.post(list(range(POSTS_A_ROUND)), strike_after=POSTS_A_ROUND // 2, strike=plant.server.terminate)
+
+    assert plant.server.wait(60) == 0
+    plant.postgres.start()
+    assert set(plant.stored()) == plant.answered
+    assert POSTS_A_ROUND // 2 <= len(plant.answered) < POSTS_A_ROUND
+
+
 def assert_durable(plant: Plant) -> None:
     """PostgreSQL writes a commit to the disk before it answers."""
     with connect_raw(psycopg_url(plant.postgres.url("app"))) as connection:
