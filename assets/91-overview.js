@@ -93,7 +93,7 @@
         yaxis: { ...axis, autorange: "reversed", fixedrange: true, tickfont: { color: colour("text"), weight: 600 }, ticklabelstandoff: 6 },
         hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("line"), font: { family: colour("font"), size: 0.75 * size, color: colour("text") },
           align: "left" },
-        modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("faint"), activecolor: colour("accent"), orientation: "h" },
+        modebar: { bgcolor: colour("surface"), color: colour("faint"), activecolor: colour("accent"), orientation: "h" },
         uirevision: "activity",
       },
       words: spoken(rows, hours),

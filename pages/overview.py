@@ -24,13 +24,13 @@ dash.register_page(
     role=Role.VIEWER, charts=True,
 )  # fmt: skip
 
-LEGEND = (("run", "Running"), ("micro", "Minor stop"), ("down", "Fault"), ("idle", "Idle"), ("unknown", "No data"))
+LEGEND = (("run", "Running"), ("micro", "Minor stop"), ("down", "Stopped"), ("idle", "Idle"), ("unknown", "No data"))
 GRAPH = {
     "displaylogo": False,
     "displayModeBar": "hover",
     "scrollZoom": False,
     "doubleClick": "reset",
-    "modeBarButtonsToRemove": ["pan2d", "autoScale2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d"],
+    "modeBarButtons": [["toImage", "resetScale2d"]],  # named one by one: what plotly adds to its own set could ask another host
     "toImageButtonOptions": {"filename": "activity-by-hour", "scale": 2},
 }
 

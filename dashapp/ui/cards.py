@@ -74,10 +74,12 @@ class Background:
     day_range: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     units_per_h: Mapping[str, float] = field(default_factory=dict)
     units_before: Mapping[int, float] = field(default_factory=dict)  # + the running total = units since midnight
+    faulted: frozenset[str] = frozenset()  # machines whose present stop began with, or had, a fault: they may be under repair
 
 
 NORMAL = Condition("normal", "Normal")
 RUNNING, IDLE = Condition("normal", "Running", running=True), Condition("normal", "Idle", running=False)
+STOPPED = Condition("normal", "Stopped", running=False)
 
 
 def watch(device: DeviceEntry) -> Watched:
@@ -111,7 +113,7 @@ def is_fresh(sensor: Sensor, now: SensorNow | None, at_us: int) -> bool:
     return now is not None and at_us - now.time_us <= sensor.patience_us
 
 
-def condition(watched: Watched, live: Mapping[int, SensorNow], at_us: int) -> Condition:
+def condition(watched: Watched, live: Mapping[int, SensorNow], at_us: int, background: Background) -> Condition:
     """How the device is at a time, by its sensors' current state."""
     device = watched.device
     if device.status in STATUS_WORDS:
@@ -130,7 +132,9 @@ def condition(watched: Watched, live: Mapping[int, SensorNow], at_us: int) -> Co
         troubles.sort(key=lambda one: RANK[one.severity])
         worst = troubles[0]
         return Condition(worst.severity, _short(worst), tuple(troubles), running)  # type: ignore[arg-type]
-    return NORMAL if running is None else RUNNING if running else IDLE
+    if running is None:
+        return NORMAL
+    return RUNNING if running else STOPPED if watched.device.key in background.faulted else IDLE
 
 
 def _trouble(watched: Watched, sensor: Sensor, now: SensorNow) -> Trouble | None:

@@ -12,31 +12,31 @@ BODY = '{"device_id": "press-1", "sensor_type": "temperature", "value": 71.4, "u
 
 
 def first_device(settings: Settings, role: Role) -> Component:
-    """Three ways in, each as it would be typed here. The page fills itself when the first device is there."""
-    address = flask.request.url_root.rstrip("/")
+    """The ways in, each as it would be typed here. The page fills itself when the first device is there."""
+    intro = "This plant has no devices yet. As soon as the first one reports, it stands here."
+    if not role.includes(Role.MANAGER):
+        intro += " Somebody with the role manager or administrator can connect it."
     steps = [
-        _step("A program or a controller posts readings", "One or many at a time, each with its time stamp.", _curl(address, settings)),
+        _first_step(settings),
+        _step("Post its readings", "One or many at a time; each may carry its own timestamp.", _curl(settings)),
         _step(
-            "A file from a historian",
-            "Any separator and time format; --dry-run shows what would happen.",
+            "Or bring the past with you",
+            "Any historian's export, any separator and time format. With --dry-run it shows what would happen.",
             "python app.py import press-1.csv --device press-1 --dry-run",
         ),
     ]
-    return card("Connect the first device", html.P(_before(settings, role), className="muted"), html.Ol(steps, className="first-steps"))
+    return card("Connect the first device", html.P(intro, className="muted"), html.Ol(steps, className="first-steps"))
 
 
-def _before(settings: Settings, role: Role) -> str:
+def _first_step(settings: Settings) -> Component:
     if settings.auto_register:
-        return "This plant has no devices yet. Unknown devices register themselves here with their first reading."
-    if not role.includes(Role.MANAGER):
-        return "This plant has no devices yet. Somebody with the role manager or administrator can connect one."
-    return (
-        "This plant has no devices yet. Importing a file creates its device. For devices that post, start Andon once with "
-        "ANDON_AUTO_REGISTER=1 and unknown ones register themselves with their first reading."
-    )
+        return _step("Make a key", "Unknown devices register themselves with their first reading.", "python app.py create-key gateway")
+    text = "It prints a key, and the command below with it."
+    return _step("Make a device, on the server", text, "python app.py add-device press-1 --sensor temperature:°C")
 
 
-def _curl(address: str, settings: Settings) -> str:
+def _curl(settings: Settings) -> str:
+    address = flask.request.url_root.rstrip("/")
     key = "" if settings.open_ingest else " \\\n  -H 'X-API-Key: YOUR-KEY'"
     return f"curl {address}/api/v1/readings{key} \\\n  -H 'Content-Type: application/json' \\\n  -d '{BODY}'"
 

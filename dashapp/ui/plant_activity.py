@@ -87,16 +87,18 @@ def read_activity(connection: Connection, devices: Sequence[Watched], zone: str,
     reporting = [one.main.id for one in rows if one.main is not None and one.produced is None]
     minutes = minutes_reported(connection, reporting, heat_start_us, now_us) if reporting else {}
     plain = [one.main.id for one in devices if one.main is not None and one.produced is None and not one.others]
+    spans = {one.device.key: _spans(one, sums, start_us, now_us) for one in machines[:MOST_MACHINES]}
     background = Background(
         hour_average=averages(connection, plain, now_us - HOUR_US, now_us) if plain else {},
         day_range=_ranges(hours),
         units_per_h=_rates(machines[:MOST_MACHINES], sums, now_us),
         units_before={sensor_id: one.today - one.state_total for sensor_id, one in counted.items()},
+        faulted=frozenset(key for key, known in spans.items() if known[-1].state is MachineState.DOWN),
     )
     return PlantActivity(
         now_us,
         start_us,
-        spans={one.device.key: _spans(one, sums, start_us, now_us) for one in machines[:MOST_MACHINES]},
+        spans=spans,
         machines=len(machines),
         counted=counted,
         background=background,

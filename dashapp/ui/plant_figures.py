@@ -96,7 +96,8 @@ def _longest_stop(
             since = standing_since(activity.spans.get(one.device.key, []))
         if since is not None and since <= activity.start_us:
             since = None
-        stops.append(Stop(one.device.key, since, any(trouble.sensor is one.fault for trouble in how.troubles if one.fault)))
+        fault = one.device.key in activity.background.faulted or any(trouble.sensor is one.fault for trouble in how.troubles if one.fault)
+        stops.append(Stop(one.device.key, since, fault))
     return min(stops, key=lambda stop: stop.since_us or 0, default=None)
 
 
@@ -150,7 +151,7 @@ def _standing(figures: Figures) -> Any:
     stop = figures.stop
     if stop is None:
         return "none stands still" if figures.judged == figures.machines else "not known of every machine"
-    word = "fault" if stop.fault else "idle"
+    word = "stopped" if stop.fault else "idle"
     if stop.since_us is None:
         return f"{stop.key} {word} more than 8 h"
     return [f"{stop.key} {word} ", Since(at_ms=stop.since_us // 1000)]

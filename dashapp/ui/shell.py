@@ -154,7 +154,7 @@ def _demo_notice(who: Actor, running: Services) -> Component | None:
     plant = running.catalogue.of(who.tenant_id)
     if not plant.is_demo or flask.request.cookies.get(DEMO_COOKIE) == f"{who.home}.{who.id}":
         return None
-    return html.Div(
+    return html.Aside(
         [
             html.Span(["This is the demo plant: machines and readings are simulated. ", account.own_plant_hint(who, running)]),
             html.Button(
@@ -164,7 +164,7 @@ def _demo_notice(who: Actor, running: Services) -> Component | None:
         ],
         id="shell-demo",
         className="demo-notice",
-        role="note",
+        **{"aria-label": "About this plant"},
     )  # fmt: skip
 
 

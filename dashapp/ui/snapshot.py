@@ -183,7 +183,7 @@ class Overview:
             return started(connection, trouble, now_us)
 
     def _renew(self, card: _Card, live: Mapping[int, SensorNow], background: Background, now_us: int, serial: int) -> bool:
-        how = cards.condition(card.watched, live, now_us)
+        how = cards.condition(card.watched, live, now_us, background)
         sensor = card.watched.main
         now = live.get(sensor.id) if sensor is not None else None
         value = cards.current(sensor, now)
