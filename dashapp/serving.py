@@ -2,6 +2,8 @@
 
 import logging
 import secrets
+import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -103,6 +105,7 @@ def serve(settings: Settings) -> int:
     from dashapp.server import create_app
 
     sys.setswitchinterval(SWITCH_S)
+    signal.signal(signal.SIGTERM, _leave)
     began = time.monotonic()
     try:
         with open_system(settings) as database:
@@ -129,28 +132,33 @@ def serve(settings: Settings) -> int:
     return 0
 
 
+def _leave(_signal: int, _frame: object) -> None:
+    """SIGTERM, which uvicorn raises again once it has stopped: the database is still to be stopped, so the process ends by returning."""
+    raise SystemExit(0)
+
+
 def _run(server: uvicorn.Server, services: Services, settings: Settings, code: str | None, began: float) -> None:
     scheduler = make_scheduler(services) if settings.jobs else None
-    started = server.startup
+    loop, halt = server.main_loop, server.shutdown
 
-    async def startup(sockets: list[object] | None = None) -> None:
-        await started(sockets)  # type: ignore[arg-type]
-        if server.should_exit:
-            return
+    async def main_loop() -> None:
         if scheduler is not None:
             scheduler.start()
         _greet(server, settings, code, timedelta(seconds=time.monotonic() - began))
+        await loop()
 
-    server.startup = startup  # type: ignore[method-assign, assignment]
-    halted = server.shutdown
-
-    async def shutdown(sockets: list[object] | None = None) -> None:
+    async def shutdown(sockets: list[socket.socket] | None = None) -> None:
         if scheduler is not None:
             scheduler.stop()
-        await halted(sockets)  # type: ignore[arg-type]
+        await halt(sockets)
 
-    server.shutdown = shutdown  # type: ignore[method-assign, assignment]
-    server.run()
+    server.main_loop, server.shutdown = main_loop, shutdown  # type: ignore[method-assign]
+    try:
+        server.run()
+    finally:  # a stop that comes while it starts goes past `shutdown`
+        if scheduler is not None:
+            scheduler.stop()
+        services.stop()
     if not server.started:
         console.print(f"[bold]Port {settings.port} on {settings.host} cannot be listened on:[/] set ANDON_PORT to another one.")
 

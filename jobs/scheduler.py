@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -138,6 +138,7 @@ class Scheduler:
         if problem is None and time.monotonic() - self._recorded.get(name, -RECORD_EVERY_S) < RECORD_EVERY_S:
             return
         self._recorded[name] = time.monotonic()
+        # Nothing is asked of APScheduler here: its shutdown waits for this job and holds its lock meanwhile.
         try:
             with self._engine.begin() as connection:
                 connection.execute(
@@ -150,7 +151,7 @@ class Scheduler:
                     ),
                     {
                         "name": name, "started": started, "duration": duration_s, "runs": pending[0], "failures": pending[1],
-                        "error": problem, "next": getattr(self._scheduler.get_job(name), "next_run_time", None),
+                        "error": problem, "next": started + timedelta(seconds=self.jobs[name].every_s),
                     },
                 )  # fmt: skip
             self._pending[name] = [0, 0]
