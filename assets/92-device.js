@@ -217,8 +217,9 @@
     const chart = id.chart === "live" ? figure() : historyFigure();
     const said = (name) => document.getElementById(`device-${id.chart}-${name}`)?.textContent || "";
     const colour = reader();
-    const below = id.chart === "live" ? said("facts") : said("says");
-    const { margin } = chart.layout;
+    const { margin, meta } = chart.layout;
+    const ends = chart.layout.xaxis.range.map((ms) => secondStamp(ms, meta.zone)).join(" – ");
+    const below = id.chart === "live" ? `${ends}. ${said("facts")}` : said("says");
     const title = {
       text: `${page.key} ${said("title")}`,
       x: 0,

@@ -110,7 +110,7 @@
       h(
         "td",
         { className: "dt-value number" },
-        h("span", { className: "dt-label" }, main.label + " "),
+        h("span", { className: "dt-label" }, main.label === device.place ? "" : main.label + " "),
         h("b", null, andon.format(main.value, main.decimals)),
         main.unit ? h("span", { className: "dt-unit" }, " " + main.unit) : null,
       ),

@@ -117,7 +117,7 @@ def show_sensor(sensor_key: str, page: dict[str, Any]) -> Any:
     """What the parts are about, when another sensor is chosen."""
     device, sensor = data.found(page["key"], sensor_key)
     pairs = tables.configuration_pairs(device, sensor, data.viewer_zone())
-    return charts.live_title(sensor), texts.sensor_facts(sensor), charts.history_title(sensor), sensor.name, pairs
+    return charts.live_title(sensor), texts.sensor_facts(sensor, data.viewer_zone()), charts.history_title(sensor), sensor.name, pairs
 
 
 @callback(

@@ -189,8 +189,9 @@ def _reading_lines(piece: Readings, sensor: SensorEntry) -> bytes:
     return "".join(lines).encode()
 
 
-def _number(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+def _number(value: float) -> int | float:
+    """A whole number without its point."""
+    return int(value) if value.is_integer() and abs(value) < 1e15 else value
 
 
 def _statistics_rows(
@@ -248,7 +249,7 @@ def _device_rows(app: Services, tenant: int, devices: Sequence[DeviceEntry]) -> 
         rows = []
         for sensor in device.sensors.values():
             state = now.get(sensor.id)
-            value = None if state is None else state.total if sensor.kind == "increment" else state.value
+            value = None if state is None else _number(state.total if sensor.kind == "increment" else state.value)
             at = iso_times(np.array([state.time_us]))[0] if state else None
             limits = [sensor.normal_low, sensor.normal_high, sensor.limit_low, sensor.limit_high]
             rows.append(

@@ -29,7 +29,7 @@ def png_button(chart: str, name: str) -> Component:
     )
 
 
-def live_card(sensor: SensorEntry, quiet: str) -> Component:
+def live_card(sensor: SensorEntry, quiet: str, zone: str) -> Component:
     """The chart of the last fifteen minutes; `quiet` is said instead while there is nothing in them."""
     return html.Section(
         [
@@ -38,7 +38,7 @@ def live_card(sensor: SensorEntry, quiet: str) -> Component:
                     html.H2(live_title(sensor), id="device-live-title"),
                     html.Div(
                         [
-                            html.Span(texts.sensor_facts(sensor), id="device-live-facts"),
+                            html.Span(texts.sensor_facts(sensor, zone), id="device-live-facts"),
                             png_button("live", "live chart"),
                         ],
                         className="card-aside",
@@ -48,7 +48,7 @@ def live_card(sensor: SensorEntry, quiet: str) -> Component:
             ),
             html.Div(
                 [
-                    dcc.Graph(id="device-live", figure=blank(), config=GRAPH, className="chart"),
+                    _graph("device-live", "device-live-title", "device-live-facts"),
                     html.P(quiet, id="device-live-quiet", className="chart-quiet", hidden=not quiet),
                 ],
                 id="device-live-frame",
@@ -57,6 +57,12 @@ def live_card(sensor: SensorEntry, quiet: str) -> Component:
         ],
         className="card",
     )
+
+
+def _graph(identity: str, title: str, says: str) -> Component:
+    """A chart that a screen reader is told the name and the range of; what is in it stands in the tables."""
+    graph = dcc.Graph(id=identity, figure=blank(), config=GRAPH, className="chart")
+    return html.Div(graph, role="img", **{"aria-labelledby": title, "aria-describedby": says})
 
 
 def live_title(sensor: SensorEntry) -> str:
@@ -175,7 +181,7 @@ def history_card(view: View) -> Component:
             ),
             html.Div(
                 [
-                    dcc.Graph(id="device-history", figure=blank(), config=GRAPH, className="chart"),
+                    _graph("device-history", "device-history-title", "device-history-says"),
                     html.Div(skeleton("100%"), id="device-history-waiting", className="chart-waiting"),
                 ],
                 className="chart-frame history-frame",

@@ -31,7 +31,7 @@ def device_page(
     gauges = data.gauges_now(device)
     span = spans.get(chosen.id)
     quiet = "" if source["data"][0]["x"] else drawn.quiet_text(chosen, span and span[1], zone)
-    cards = [drawn.live_card(chosen, quiet), drawn.history_card(view)]
+    cards = [drawn.live_card(chosen, quiet, zone), drawn.history_card(view)]
     instruments = drawn.gauge_cards(device, gauges, data.rates(device))
     alone = len(device.sensors) == 1  # one gauge does not fill a row
     main = html.Div(

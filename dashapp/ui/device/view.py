@@ -115,6 +115,8 @@ def trend_text(summary: Summary | None, sensor: SensorEntry) -> str:
     word = TREND.get(summary.trend.direction)
     if word is None:
         return "stable"
+    if sensor.kind in ("increment", "flag"):
+        return word  # units a reading and hour are a figure for nobody
     slope = summary.trend.slope_per_hour
     size = f"{slope:+.2g}" if abs(slope) < 100 else f"{slope:+,.0f}"
     return f"{word}, {size} {sensor.unit}".rstrip().replace("-", "−") + "/h"
@@ -128,7 +130,10 @@ def statistics_rows(summaries: list[Summary | None], sensor: SensorEntry) -> lis
     def row(name: str, read: str, places: int) -> list[str]:
         return [name, *[format_value(getattr(one, read) if one else None, places) for one in summaries]]
 
+    counted = sensor.kind == "increment"
+    total = [["total", *[format_value(one.mean * one.count if one else None, decimals) for one in summaries]]]
     return [
+        *(total if counted else []),
         row("mean", "mean", more),
         row("median", "median", more),
         row("std. deviation", "sd", more),
@@ -139,10 +144,10 @@ def statistics_rows(summaries: list[Summary | None], sensor: SensorEntry) -> lis
     ]
 
 
-def sensor_facts(sensor: SensorEntry) -> str:
-    """`°C, every 2 s, normal 65–90`: what stands beside the live chart."""
+def sensor_facts(sensor: SensorEntry, zone: str) -> str:
+    """`°C, every 2 s, normal 65–90, UTC`: what stands beside the live chart, with the zone of its times."""
     period = f"every {sensor.period_s:g} s"
-    return ", ".join(part for part in (sensor.unit, period, normal_text(sensor)) if part)
+    return ", ".join(part for part in (sensor.unit, period, normal_text(sensor), zone) if part)
 
 
 def normal_text(sensor: SensorEntry, before: str = "normal ") -> str:

@@ -98,8 +98,7 @@ def _shown(sensor: SensorEntry, points: Series) -> Series:
 
 def _ends(sensor: SensorEntry, points: Series) -> tuple[float, float]:
     if sensor.kind == "increment":
-        top = float(points.high.max()) if len(points) else 1.0
-        return value_axis.rounded_out(min(0.0, float(points.low.min()) if len(points) else 0.0), max(top, 1.0) * 1.06)
+        return value_axis.bars_range(points.mean)
     if sensor.kind == "flag" and points.step_us:
         return 0.0, min(1.05, max(0.05, float(points.mean.max()) * 1.15)) if len(points) else 1.05
     if not len(points):

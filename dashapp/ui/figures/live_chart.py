@@ -57,13 +57,13 @@ def live_chart(sensor: SensorEntry, time_us: Ints, value: Floats, now_us: int, z
 
 
 def _ends(sensor: SensorEntry, value: Floats) -> tuple[float, float]:
-    """The axis of these values; without any, of the sensor's normal range."""
+    """The axis of these values; without any, of the sensor's normal range. Bars stand on nought."""
+    if sensor.kind == "increment":
+        return value_axis.bars_range(value)
     if len(value):
-        low, high = float(value.min()), float(value.max())
-    else:
-        low = sensor.normal_low if sensor.normal_low is not None else 0.0
-        high = sensor.normal_high if sensor.normal_high is not None else low + 1
-    return value_axis.value_range(min(low, 0.0) if sensor.kind == "increment" else low, high, sensor)
+        return value_axis.value_range(float(value.min()), float(value.max()), sensor)
+    low = sensor.normal_low if sensor.normal_low is not None else 0.0
+    return value_axis.value_range(low, sensor.normal_high if sensor.normal_high is not None else low + 1, sensor)
 
 
 def longest_step(time_us: Ints, period_s: float) -> int:

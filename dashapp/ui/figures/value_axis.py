@@ -36,10 +36,20 @@ def value_range(low: float, high: float, sensor: SensorEntry) -> tuple[float, fl
     return rounded_out(0.0 if bottom >= 0 > bottom - air else bottom - air, top + air)
 
 
+def bars_range(sums: Floats) -> tuple[float, float]:
+    """Ends of an axis for bars, shape (n,), n ≥ 0: nought is one of them unless there are values on both sides of it."""
+    most, least = (max(float(sums.max()), 0.0), min(float(sums.min()), 0.0)) if len(sums) else (0.0, 0.0)
+    return rounded_out(least * 1.06, most * 1.06 if most or least else 1.0)
+
+
 def rounded_out(low: float, high: float) -> tuple[float, float]:
-    """The next round numbers outward, about a fifth of the span apart."""
-    step = nice_step((high - low) / 5)
-    return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    """The next round numbers outward, about a fifth of the span apart: the ends of the axis carry ticks."""
+    step, wider = 0.0, nice_step((high - low) / 5)
+    while wider > step:  # what was rounded outward may ask for the next larger step
+        step = wider
+        low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+        wider = nice_step((high - low) / 5)
+    return low, high
 
 
 def nice_step(rough: float) -> float:
