@@ -48,3 +48,11 @@ def tenant(database: Database) -> int:
     key = f"tenant-{os.getpid()}-{next(_numbers)}"
     with database.engine.begin() as connection:
         return connection.execute(text("select andon_create_tenant(:key, :key, 'UTC', false)"), {"key": key}).scalar_one()
+
+
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """For a server with an embedded PostgreSQL: pytest closes its own folders to the user that PostgreSQL runs as."""
+    folder = Path(tempfile.mkdtemp(prefix="andon-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -22,9 +23,9 @@ pytestmark = pytest.mark.embedded
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """An empty plant."""
-    with running(tmp_path_factory.mktemp("readme"), ANDON_DEMO="0") as started:
+    with tempfile.TemporaryDirectory(prefix="andon-test-", ignore_cleanup_errors=True) as folder, running(Path(folder), ANDON_DEMO="0") as started:
         yield started
 
 

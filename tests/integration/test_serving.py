@@ -25,34 +25,34 @@ def postmaster(folder: Path) -> int | None:
 
 @pytest.mark.requirement("OP-4", "DB-1")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_ends_the_server_and_its_database_cleanly(tmp_path, how):
-    with running(tmp_path, **QUIET) as server:
+def test_a_stop_ends_the_server_and_its_database_cleanly(data_folder, how):
+    with running(data_folder, **QUIET) as server:
         assert server.process is not None
-        assert postmaster(tmp_path) is not None
+        assert postmaster(data_folder) is not None
         server.process.send_signal(how)
         assert server.process.wait(30) == 0
-    assert postmaster(tmp_path) is None
-    assert "shut down" in (tmp_path / "postgres/postgres.log").read_text()
+    assert postmaster(data_folder) is None
+    assert "shut down" in (data_folder / "postgres/postgres.log").read_text()
 
 
 @pytest.mark.requirement("OP-4", "IN-7", "FL-1")
-def test_a_start_after_kill_9_adopts_the_database_and_has_what_was_answered(tmp_path):
+def test_a_start_after_kill_9_adopts_the_database_and_has_what_was_answered(data_folder):
     environment = {**QUIET, "ANDON_AUTO_REGISTER": "1"}
-    first = Server(tmp_path, environment).start()
+    first = Server(data_folder, environment).start()
     answer = httpx.post(f"{first.url}/api/v1/readings", json=READING, headers={"X-API-Key": KEY}, timeout=20)
     assert answer.status_code == 201, answer.text  # an unknown device registered itself: the plant allows it
-    left = postmaster(tmp_path)
+    left = postmaster(data_folder)
     first.kill()
-    assert postmaster(tmp_path) == left
-    with running(tmp_path, **environment) as second:
-        assert postmaster(tmp_path) == left
+    assert postmaster(data_folder) == left
+    with running(data_folder, **environment) as second:
+        assert postmaster(data_folder) == left
         again = httpx.post(f"{second.url}/api/v1/readings", json=READING, headers={"X-API-Key": KEY}, timeout=20)
         assert (again.json()["stored"], again.json()["duplicates"]) == (0, 1)
 
 
 @pytest.mark.requirement("FL-3")
-def test_the_first_visitor_creates_the_owner_with_the_code_that_was_printed(tmp_path):
-    with running(tmp_path, **QUIET, ANDON_OWNER_EMAIL="", ANDON_OWNER_PASSWORD="") as server:
+def test_the_first_visitor_creates_the_owner_with_the_code_that_was_printed(data_folder):
+    with running(data_folder, **QUIET, ANDON_OWNER_EMAIL="", ANDON_OWNER_PASSWORD="") as server:
         line = wait_until(lambda: next((line for line in server.lines if "set-up code" in line), None))
         code = re.search(r"code (\S+)", line).group(1)
         with httpx.Client(base_url=server.url, follow_redirects=True, timeout=20) as client:
@@ -78,12 +78,12 @@ def test_the_first_visitor_creates_the_owner_with_the_code_that_was_printed(tmp_
     ("environment", "named"),
     [({"ANDON_OWNER_PASSWORD": "short"}, "ANDON_OWNER_PASSWORD"), ({"ANDON_INGEST_KEY": "k"}, "ANDON_INGEST_KEY")],
 )
-def test_a_setting_that_cannot_be_used_is_named_and_ends_the_start(tmp_path, environment, named):
-    server = Server(tmp_path, {**QUIET, **environment})
+def test_a_setting_that_cannot_be_used_is_named_and_ends_the_start(data_folder, environment, named):
+    server = Server(data_folder, {**QUIET, **environment})
     with pytest.raises(AssertionError):
         server.start()
     assert server.process is not None
     assert server.process.wait(20) == 2
     assert named in "\n".join(server.lines)
     assert "Traceback" not in "\n".join(server.lines)
-    assert postmaster(tmp_path) is None
+    assert postmaster(data_folder) is None
