@@ -31,6 +31,7 @@ class Server:
     def start(self, timeout_s: float = 120) -> "Server":
         """Returns once it says where it listens. Raises AssertionError with its output otherwise."""
         self._ready.clear()
+        self.url = ""
         environment = {
             **os.environ, "ANDON_DATA_DIR": str(self.folder), "ANDON_PORT": "0", "ANDON_OWNER_EMAIL": OWNER[0],
             "ANDON_OWNER_PASSWORD": OWNER[1], "ANDON_INGEST_KEY": KEY, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1",
@@ -42,7 +43,8 @@ class Server:
             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         threading.Thread(target=self._read, args=[self.process], daemon=True).start()
-        assert self._ready.wait(timeout_s) and self.url, "the server did not start:\n" + "\n".join(self.lines[-60:])
+        self._ready.wait(timeout_s)
+        assert self.url, "the server did not start:\n" + "\n".join(self.lines[-60:])
         return self
 
     def stop(self, timeout_s: float = 40) -> int:
@@ -82,7 +84,7 @@ def running(folder: Path, **environment: str) -> Iterator[Server]:
                 server.kill()
 
 
-def wait_until(condition, timeout_s: float = 20, message: str = "it did not come true"):  # noqa: ANN001, ANN201
+def wait_until(condition, timeout_s: float = 20, message: str = "it did not come true"):
     """Polls for something that another process does; gives what the condition gave."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):

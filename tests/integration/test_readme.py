@@ -25,7 +25,8 @@ pytestmark = pytest.mark.embedded
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """An empty plant."""
-    with tempfile.TemporaryDirectory(prefix="andon-test-", ignore_cleanup_errors=True) as folder, running(Path(folder), ANDON_DEMO="0") as started:
+    folder = tempfile.TemporaryDirectory(prefix="andon-test-", ignore_cleanup_errors=True)
+    with folder as path, running(Path(path), ANDON_DEMO="0") as started:
         yield started
 
 
