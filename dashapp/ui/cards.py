@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from dashapp.domain.fleet import Severity
 from dashapp.ingest.catalogue import DeviceEntry, SensorEntry
@@ -40,8 +41,8 @@ class Watched:
 
     @property
     def href(self) -> str:
-        """The device's page."""
-        return f"/devices/{self.device.key}"
+        """The device's page; a key may hold any character."""
+        return f"/devices/{quote(self.device.key, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import numpy as np
 from sqlalchemy import Connection
@@ -48,7 +49,7 @@ class PlantActivity:
         return [
             {
                 "key": key,
-                "href": f"/devices/{key}",
+                "href": f"/devices/{quote(key, safe='')}",
                 "spans": [
                     (span.start_us // 1000, span.end_us // 1000, _word(span), _reason(span))
                     for span in spans
