@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from dashapp.cli import main
 from dashapp.settings import Settings
+from tests.quotes import quoted, with_quotes
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
@@ -138,6 +139,25 @@ def test_commands_that_the_documents_name_are_there() -> None:
     commands = set(re.findall(r"python app\.py ([a-z][a-z-]+)", text))
     assert "import" in commands
     assert commands <= set(main.commands)
+
+
+def test_the_readme_quotes_the_figures_that_were_measured() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert readme == with_quotes(readme, (ROOT / "docs" / "benchmarks.md").read_text()), "run “python -m tests.quotes”"
+
+
+def test_a_quoted_table_is_short_and_keeps_the_order() -> None:
+    page = """# Benchmarks
+
+| row | what | figure | baseline | ratio | goal |  | what bounds it |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| `a` | posts | 7,000 /s | 1,200 /s (ORM) | 5.8 × | ≥ 5 × | met | the disk |
+| `b` * | p99 | 8 ms | – | – | ≤ 10 ms | met |  |
+"""
+    *_, first, second = quoted(page).splitlines()
+    assert first == "| posts | 7,000 /s | 5.8 × | ≥ 5 × | met |"
+    assert second == "| p99 | 8 ms | – | ≤ 10 ms | met |"
+    assert quoted("# Benchmarks") == ""
 
 
 def test_every_library_has_its_reason() -> None:
