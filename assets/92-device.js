@@ -120,7 +120,7 @@
       moves.map(({ to }) =>
         to === "back" ? !view.past.length : to === "later" ? meta.end_ms > andon.clock.now() - MINUTE : false,
       ),
-      true,
+      null,
     ];
   }
 

@@ -42,7 +42,7 @@ def serve() -> None:
 @click.option("--device", "device_key", required=True, help="Key of the device that the columns belong to; made where it is missing.")
 @click.option("--tenant", default="plant", show_default=True, help="Key of the tenant.")
 @click.option("--zone", default="UTC", show_default=True, help="Zone of times that name none.")
-@click.option("--map", "mapping", multiple=True, metavar="COLUMN=SENSOR[:UNIT]", help="Another sensor for a column; “COLUMN=” leaves it out.")
+@click.option("--map", "mapping", multiple=True, metavar="COLUMN=SENSOR[:UNIT]", help="A column’s sensor; “COLUMN=” leaves it out.")
 @click.option("--separator", help="Between cells; guessed otherwise.")
 @click.option("--time-column", help="Name of the column with the time; guessed otherwise.")
 @click.option("--time-format", help="As strptime writes it; guessed otherwise.")

@@ -251,7 +251,7 @@ _in_browser(
     Output("device-to", "value"),
     Output({"type": "device-preset", "range": ALL}, "aria-pressed"),
     Output({"type": "device-move", "to": ALL}, "disabled"),
-    Output("device-history-waiting", "hidden"),
+    Output("device-history-waiting", "children"),
     Input("device-history-source", "data"),
     State({"type": "device-preset", "range": ALL}, "id"),
     State({"type": "device-move", "to": ALL}, "id"),
