@@ -126,13 +126,20 @@ class Plant:
         return [to_us(moment) // 1_000_000 - START_S for moment in times]
 
 
+def free_port() -> int:
+    """A port that stays free between two starts: the system takes those of outgoing connections from 32768 on."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("no port is free")
+
+
 @pytest.fixture
 def plant() -> Iterator[Plant]:
     """Made and migrated beforehand, so that a start is quick."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        folder = Path(tempfile.mkdtemp(prefix="andon-kill-"))
-        plant = Plant(folder, free.getsockname()[1], EmbeddedPostgres(folder))
+    folder = Path(tempfile.mkdtemp(prefix="andon-kill-"))
+    plant = Plant(folder, free_port(), EmbeddedPostgres(folder))
     plant.postgres.start()
     database = open_database(plant.postgres.url("app"), plant.postgres.url("owner"))
     migrate(database)
