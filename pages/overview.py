@@ -77,7 +77,7 @@ def _count(items: Attention) -> str:
 def _last_hours(activity: PlantActivity) -> list[Component]:
     if not activity.machines:
         return []
-    return [card("Last 8 hours", html.Div(_hours_pairs(activity), className="pairs", id="overview-last-hours"))]
+    return [card("All machines, last 8 hours", html.Div(_hours_pairs(activity), className="pairs", id="overview-last-hours"))]
 
 
 def _hours_pairs(activity: PlantActivity) -> list[Component]:
@@ -86,8 +86,9 @@ def _hours_pairs(activity: PlantActivity) -> list[Component]:
     known = sum(length for state, length in by_state.items() if state is not MachineState.UNKNOWN)
     stops = [(span.length_us, key) for key, spans in activity.spans.items() for span in spans if span.state is MachineState.DOWN]
     longest = max(stops, default=None)
+    whole = "the time" if known == sum(by_state.values()) else "the known time"
     pairs = [
-        ("machines ran", f"{100 * by_state[MachineState.RUN] / known:.0f} % of the time" if known else "not known"),
+        ("ran", f"{100 * by_state[MachineState.RUN] / known:.0f} % of {whole}" if known else "not known"),
         ("stopped by faults", _length(by_state[MachineState.DOWN])),
         ("longest fault", f"{longest[1]}, {_length(longest[0])}" if longest else "none"),
         ("idle", _length(by_state[MachineState.IDLE])),

@@ -79,7 +79,11 @@ def read_activity(connection: Connection, devices: Sequence[Watched], zone: str,
     every = [sensor.id for one in devices for sensor in one.sensors]
     today_us = midnight_us(now_us, zone)
     counted = _counted(connection, machines, zone, now_us)
-    sums = minute_sums(connection, _machine_sensors(machines[:MOST_MACHINES]), start_us, now_us)
+    shown, rest = machines[:MOST_MACHINES], machines[MOST_MACHINES:]
+    sums = minute_sums(connection, _machine_sensors(shown), start_us, now_us)
+    rates = _rates(shown, sums, now_us)
+    if rest:
+        rates |= _rates(rest, minute_sums(connection, _machine_sensors(rest), now_us - RATE_US - MINUTE_US, now_us), now_us)
     heat_start_us = now_us // HOUR_US * HOUR_US - (HOURS - 1) * HOUR_US
     mains = [one.main.id for one in devices if one.main is not None]
     rows = sorted((one for one in devices if one.main is not None), key=lambda one: one.produced is None)[:MOST_ROWS]
@@ -88,11 +92,11 @@ def read_activity(connection: Connection, devices: Sequence[Watched], zone: str,
     reporting = [one.main.id for one in rows if one.main is not None and one.produced is None]
     minutes = minutes_reported(connection, reporting, heat_start_us, now_us) if reporting else {}
     plain = [one.main.id for one in devices if one.main is not None and one.produced is None and not one.others]
-    spans = {one.device.key: _spans(one, sums, start_us, now_us) for one in machines[:MOST_MACHINES]}
+    spans = {one.device.key: _spans(one, sums, start_us, now_us) for one in shown}
     background = Background(
         hour_average=averages(connection, plain, now_us - HOUR_US, now_us) if plain else {},
         day_range=_ranges(hours),
-        units_per_h=_rates(machines[:MOST_MACHINES], sums, now_us),
+        units_per_h=rates,
         units_before={sensor_id: one.today - one.state_total for sensor_id, one in counted.items()},
         faulted=frozenset(key for key, known in spans.items() if known[-1].state is MachineState.DOWN),
     )
