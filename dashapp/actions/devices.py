@@ -50,16 +50,18 @@ def register_unknown(database: Database, actor: Actor, wanted: Sequence[tuple[st
     with tenant_transaction(database.engine, actor.tenant_id) as connection:
         known = {row.key: row.id for row in connection.execute(text("select key, id from devices"))}
         for device_key, sensor_key, unit in dict.fromkeys(wanted):
-            if not 0 < len(device_key) <= 100 or not 0 < len(sensor_key) <= 100 or "\x00" in device_key + sensor_key + unit:
+            names = device_key + sensor_key + unit
+            if not 0 < len(device_key) <= 100 or not 0 < len(sensor_key) <= 100 or "\x00" in names or "/" in device_key:
                 continue
             if device_key not in known:
                 if len(known) >= MOST_SELF_REGISTERED:
                     continue
                 made = insert_device(connection, actor.tenant_id, DeviceSpec(device_key, device_key, "", "", ()))
-                if made is None:
-                    continue
+                if made is None:  # another first contact made it in this very moment
+                    made = connection.execute(text("select id from devices where key = :key"), {"key": device_key}).scalar_one()
+                else:
+                    audit.record(connection, actor, "register_device", device_key, {})
                 known[device_key] = made
-                audit.record(connection, actor, "register_device", device_key, {})
             sensor = guessed_sensor(sensor_key, unit)
             insert_sensor(connection, actor.tenant_id, known[device_key], sensor)
         tell_names_changed(connection, actor.tenant_id)
