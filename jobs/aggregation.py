@@ -42,7 +42,8 @@ def run(database: Database, now: datetime) -> Aggregated:
             error.add_note(f"tenant {tenant_id}")
             failed.append(error)
     done = Aggregated(len(tenants), computed.minutes, late_hours, busy)
-    log.info(
+    log.log(
+        logging.INFO if late_hours or busy or failed else logging.DEBUG,
         "aggregated %d tenants in %.0f ms: %d minutes, %d hours, %d days; %d late hours; %d kept open; %d failed",
         *(done.tenants, 1000 * (time.perf_counter() - began), computed.minutes, computed.hours, computed.days),
         *(late_hours, busy, len(failed)),
