@@ -15,5 +15,6 @@ def run(database: Database, now: datetime, span: Span = "month", ahead: int = 2)
     began = time.perf_counter()
     made = ensure_ahead(database, now, span, ahead)
     took_ms = 1000 * (time.perf_counter() - began)
-    log.log(logging.INFO if made else logging.DEBUG, "partitions by %s: %d made in %.0f ms: %s", span, len(made), took_ms, ", ".join(made) or "none")
+    level = logging.INFO if made else logging.DEBUG
+    log.log(level, "partitions by %s: %d made in %.0f ms: %s", span, len(made), took_ms, ", ".join(made) or "none")
     return made
