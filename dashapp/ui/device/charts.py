@@ -26,6 +26,7 @@ def png_button(chart: str, name: str) -> Component:
         type="button",
         className="btn plain tiny",
         title=f"Save the {name} as PNG",
+        **{"aria-label": f"Save the {name} as PNG"},
     )
 
 
