@@ -4,7 +4,7 @@
   const andon = window.andon;
   const { createElement: h, memo } = window.React;
   const STATES = [["run", "Running"], ["micro", "Minor stop"], ["down", "Stopped"], ["changeover", "Changeover"],
-    ["off", "Off shift"], ["unknown", "Unknown"]];
+    ["idle", "Idle"], ["off", "Off shift"], ["unknown", "Unknown"]];
   const WORDS = Object.fromEntries(STATES);
   const MINUTE = 60000;
   const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440].map((minutes) => minutes * MINUTE);
