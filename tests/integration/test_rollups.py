@@ -301,7 +301,7 @@ def test_the_job_serves_every_tenant_and_says_so_in_one_line(database, tenant, c
         (sensor,) = new_sensors(database, tenant_id, 1)
         store(database, tenant_id, sensor, [START_US], [1.0])
         mine[tenant_id] = {(sensor, START_US): 1.0}
-    with caplog.at_level(logging.INFO, "andon.jobs.aggregation"):
+    with caplog.at_level(logging.DEBUG, "andon.jobs.aggregation"):
         done = aggregation.run(database, END)
     assert done.minutes >= 2
     assert [record.name for record in caplog.records] == ["andon.jobs.aggregation"]
