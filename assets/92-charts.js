@@ -167,7 +167,7 @@
       const counted = trace.customdata && trace.customdata[i];
       if (!half) return `${secondStamp(x, meta.zone)}<br><b>${words(y, meta)}</b>`;
       const from = stamp(x - half, meta.zone) + " – " + minuteText(wall(x + half, meta.zone));
-      const readings = counted ? `<br>${andon.format(counted[2], 0)} readings` : "";
+      const readings = counted ? `<br>${andon.format(counted[2], 0)} reading${counted[2] === 1 ? "" : "s"}` : "";
       if (meta.kind === "flag") return `${from}<br><b>on in ${andon.format(y * 100, 1)} %</b>${readings}`;
       const between =
         counted && counted[0] != null

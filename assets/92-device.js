@@ -106,6 +106,7 @@
   function showHistory(source, presets, moves, view) {
     if (!source) return Array(6).fill(none);
     beginHistory(source);
+    document.querySelector(".history-frame").classList.remove("busy");
     const { meta } = source.layout;
     const fine = meta.end_ms - meta.start_ms < 2 * HOUR;
     const fixed = (ms) =>
@@ -169,23 +170,23 @@
     return between(start + step, end + step);
   }
 
+  /* The view is set only where it changes: an output that stays as it is would have everything asked for again. */
   function navigate(...parts) {
     const [from, to, view] = parts.slice(-3);
     const next = destination(from, to, view);
     if (!next) return none;
     const past = view.past.slice(-30);
-    const width = document.getElementById("device-history").clientWidth;
+    if (next === "back" && !past.length) return restore();
     const { range, from: start, to: end } = view;
-    let moves;
-    if (next === "back") {
-      if (!past.length) return restore();
-      moves = { ...past.pop(), past };
-    } else {
-      moves = next.sensor ? { ...next, past } : { ...next, past: past.concat([{ range, from: start, to: end }]) };
-    }
-    const shown = { ...view, ...moves, width };
+    const back = next === "back" ? past.pop() : null;
+    const again = next.range && next.range === range;
+    const kept = back || next.sensor || again ? past : past.concat([{ range, from: start, to: end }]);
+    const frame = document.querySelector(".history-frame");
+    const shown = { ...view, ...(back || next), past: kept, width: frame.clientWidth };
+    frame.classList.add("busy");
     remember(shown);
-    return shown;
+    show("device-view", { data: shown });
+    return none;
   }
 
   /* A double click where there is no way back: the chart as it was. */

@@ -132,7 +132,6 @@ def show_sensor(sensor_key: str, page: dict[str, Any]) -> Any:
     Input("device-view", "data"),
     Input("device-minute", "data"),
     State("device-page", "data"),
-    running=[(Output("device-history", "className"), "chart busy", "chart")],
 )
 def show_history(asked: dict[str, Any], _minute: int, page: dict[str, Any]) -> Any:
     """The chart of the range, finer when it is shorter; a range that counts back from now moves on each minute."""
@@ -223,7 +222,7 @@ def _in_browser(name: str, *dependencies: Any, **options: Any) -> None:
 
 _in_browser(
     "navigate",
-    Output("device-view", "data"),
+    Output("device-navigated", "data"),
     Input({"type": "device-sensor", "sensor": ALL}, "n_clicks"),
     Input({"type": "device-preset", "range": ALL}, "n_clicks"),
     Input({"type": "device-move", "to": ALL}, "n_clicks"),

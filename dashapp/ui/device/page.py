@@ -88,6 +88,7 @@ def _stores(
         "minute": data.now_us() // MINUTE_US,
         "history-source": None,
         "page-cursor": [],
+        "navigated": None,
         "saved": None,
     }
     for name, value in held.items():
