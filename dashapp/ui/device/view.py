@@ -51,21 +51,23 @@ def view_of(
 ) -> View:
     """What a URL's query asks to see of a sensor whose readings reach over `span`, its first and last time.
 
-    Nothing asked: the usual range; where the readings ended before that, what there is of them. `all` ends with the
-    readings where those have ended: twelve empty years would leave them a hair's breadth.
+    Where the readings have ended, ranges count back from the last one and not from now: what was imported is found under
+    every button. Nothing asked: the usual range; of readings that have ended, all or the last week.
     """
-    asked = parse_range(query, now_us, default=_usual(span, now_us), first_us=span[0] if span else None, zone=zone)
     ended = span is not None and span[1] < now_us - DAY_US
-    if span is not None and asked.preset == ALL:
-        return View(sensor, _everything(span, now_us), zone, asked.problem)
-    if not ended or span is None or any(query.get(name) for name in ("range", "from", "to")):
-        return View(sensor, asked, zone, asked.problem)
+    if span is None or not ended or query.get("from") or query.get("to"):
+        first_us = span[0] if span else None
+        asked = parse_range(query, now_us, default=_usual(span, now_us), first_us=first_us, zone=zone)
+        everything = span is not None and asked.preset == ALL
+        return View(sensor, _everything(span, now_us) if span and everything else asked, zone, asked.problem)
     since = f"Nothing has come since {when(span[1], zone)}"
-    if span[1] - span[0] <= LONGEST_WHOLE_US:
+    whole = span[1] - span[0] <= LONGEST_WHOLE_US
+    asked = parse_range(query, span[1] + SECOND_US, default=ALL if whole else "7d", first_us=span[0], zone=zone)
+    if asked.problem:
+        return View(sensor, asked, zone, asked.problem)
+    if asked.preset == ALL:
         return View(sensor, _everything(span, now_us), zone, f"{since}: this is everything there is.")
-    return View(
-        sensor, TimeRange(span[1] - 7 * DAY_US, span[1] + SECOND_US), zone, f"{since}: these are its last seven days."
-    )
+    return View(sensor, asked, zone, f"{since}: the range counts back from there.")
 
 
 def _usual(span: tuple[int, int] | None, now_us: int) -> str:
@@ -119,7 +121,8 @@ def trend_text(summary: Summary | None, sensor: SensorEntry) -> str:
         return word  # units a reading and hour are a figure for nobody
     slope = summary.trend.slope_per_hour
     size = f"{slope:+.2g}" if abs(slope) < 100 else f"{slope:+,.0f}"
-    return f"{word}, {size} {sensor.unit}".rstrip().replace("-", "−") + "/h"
+    unit = f"\u00a0{sensor.unit}" if sensor.unit else ""
+    return f"{word}, {size}{unit}/h".replace("-", "−")
 
 
 def statistics_rows(summaries: list[Summary | None], sensor: SensorEntry) -> list[list[str]]:

@@ -56,9 +56,21 @@ def test_history_that_ended_long_ago_is_found_without_being_asked_for():
 def test_very_long_history_that_ended_is_shown_from_its_last_week():
     span = (YEAR_2014_US, YEAR_2014_US + 900 * DAY_US)
     shown = view({}, span)
-    assert shown.range.preset is None
-    assert shown.start_us == span[1] - 7 * DAY_US
-    assert "last seven days" in shown.note
+    assert shown.range.preset == "7d"
+    assert shown.start_us == span[1] - 7 * DAY_US + 1_000_000
+
+
+@pytest.mark.parametrize("preset", ["1h", "8h", "24h", "7d", "30d", "1y"])
+def test_ranges_of_history_that_ended_count_back_from_its_last_reading_and_say_so(preset):
+    shown = view({"range": preset}, ENDED)
+    assert shown.start_us < ENDED[1] < shown.end_us <= ENDED[1] + 1_000_000
+    assert shown.range.preset == preset
+    assert shown.note == "Nothing has come since 20 Mar 2014 00:00: the range counts back from there."
+
+
+def test_a_device_that_was_quiet_for_an_hour_has_not_ended():
+    shown = view({"range": "1h"}, (NOW_US - 90 * DAY_US, NOW_US - 2 * HOUR_US))
+    assert (shown.end_us, shown.note) == (NOW_US, "")
 
 
 def test_all_reaches_from_the_first_reading_to_the_last():
@@ -68,7 +80,7 @@ def test_all_reaches_from_the_first_reading_to_the_last():
 
 @pytest.mark.requirement("UI-13")
 def test_the_range_of_the_url_is_the_range_that_is_shown():
-    assert view({"range": "7d"}, ENDED).range.preset == "7d"
+    assert view({"range": "7d"}, LIVE).range.preset == "7d"
     fixed = view({"from": "2014-01-15T08:00", "to": "2014-01-15T09:00Z"}, LIVE, "Europe/Berlin")
     assert (fixed.start_us, fixed.end_us) == (YEAR_2014_US + 14 * DAY_US + 7 * HOUR_US, YEAR_2014_US + 14 * DAY_US + 9 * HOUR_US)
 
@@ -113,9 +125,9 @@ def summary(slope: float = 0.0, direction: Direction = Direction.STABLE, **chang
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        (summary(4.13, Direction.INCREASING), "rising, +4.1 °C/h"),
-        (summary(-0.031, Direction.DECREASING), "falling, −0.031 °C/h"),
-        (summary(1234.0, Direction.INCREASING), "rising, +1,234 °C/h"),
+        (summary(4.13, Direction.INCREASING), "rising, +4.1\u00a0°C/h"),
+        (summary(-0.031, Direction.DECREASING), "falling, −0.031\u00a0°C/h"),
+        (summary(1234.0, Direction.INCREASING), "rising, +1,234\u00a0°C/h"),
         (summary(3.0), "stable"),
         (None, "–"),
     ],
