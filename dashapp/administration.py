@@ -38,7 +38,7 @@ def add_device(settings: Settings, tenant: str, key: str, name: str, place: str,
     """Makes a device and a key for it, and shows how to send the first reading."""
     specs = tuple(guessed_sensor(*_key_and_unit(wish)) for wish in sensors or ("temperature:°C",))
     try:
-        with open_system(settings, stop_database=False) as database:
+        with open_system(settings) as database:
             actor = administrator(find_tenant(settings, database, tenant))
             create_device(database, actor, DeviceSpec(key, name, place, line, specs))
             _, secret = make_key(database, actor, f"{key}, made with it", ["ingest"], None)
@@ -58,7 +58,7 @@ def add_device(settings: Settings, tenant: str, key: str, name: str, place: str,
 def create_key(settings: Settings, tenant: str, name: str) -> int:
     """Prints a new ingest key."""
     try:
-        with open_system(settings, stop_database=False) as database:
+        with open_system(settings) as database:
             _, secret = make_key(database, administrator(find_tenant(settings, database, tenant)), name, ["ingest"], None)
     except (ActionError, DatabaseSetupError) as error:
         console.print(f"[bold]Not done:[/] {error}")
@@ -70,7 +70,7 @@ def create_key(settings: Settings, tenant: str, name: str) -> int:
 def migrate(settings: Settings, revision: str) -> int:
     """Brings the schema to a revision."""
     try:
-        with open_system(settings, stop_database=False) as database:
+        with open_system(settings) as database:
             if revision != "head":
                 migrate_database(database, revision)
     except DatabaseSetupError as error:

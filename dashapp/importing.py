@@ -39,7 +39,7 @@ def run_import(
         with file.open("rb") as stream:
             fmt = guess_format(stream.read(SAMPLE_BYTES), zone=zone, file_name=file.name)
         fmt = with_overrides(fmt, overrides)
-        with open_system(settings, stop_database=False) as database:
+        with open_system(settings) as database:
             tenant_id = find_tenant(settings, database, tenant)
             services = make_services(settings, database, PartitionKeeper(database, settings.partition_by))
             _describe(fmt)

@@ -1,5 +1,6 @@
 """From settings to a running server, and down again in the right order."""
 
+import fcntl
 import logging
 import secrets
 import signal
@@ -7,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import uvicorn
@@ -33,18 +34,19 @@ console = Console(stderr=True, highlight=False)
 
 
 @contextmanager
-def open_system(settings: Settings, *, stop_database: bool = True) -> Iterator[Database]:
+def open_system(settings: Settings) -> Iterator[Database]:
     """The migrated database: the embedded one (started or adopted) or the one that the URLs name.
 
-    A command beside a running server adopts its database and leaves it running.
+    Whoever leaves the embedded one last stops it: a command beside a running server leaves it running, and so does a second server.
     """
-    embedded = None
+    embedded = users = None
     if settings.database_url is None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        users = (settings.data_dir / "users.lock").open("a")
+        fcntl.flock(users, fcntl.LOCK_SH)
         embedded = EmbeddedPostgres(settings.data_dir)
-        adopted = embedded.pid() is not None
         embedded.start()
         embedded.watch()
-        stop_database = stop_database or not adopted
         database = open_database(embedded.url("app"), embedded.url("owner"))
     else:
         if settings.owner_database_url is None:
@@ -57,7 +59,9 @@ def open_system(settings: Settings, *, stop_database: bool = True) -> Iterator[D
         database.dispose()
         if embedded is not None:
             embedded.unwatch()
-            if stop_database:
+        if embedded is not None and users is not None:
+            with users, suppress(BlockingIOError):  # somebody else uses it: it is theirs to stop
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 embedded.stop()
 
 

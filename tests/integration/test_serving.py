@@ -50,6 +50,17 @@ def test_a_start_after_kill_9_adopts_the_database_and_has_what_was_answered(data
         assert (again.json()["stored"], again.json()["duplicates"]) == (0, 1)
 
 
+@pytest.mark.requirement("OP-4")
+def test_a_second_server_on_the_same_folder_leaves_the_first_its_database(data_folder):
+    with running(data_folder, **QUIET) as first:
+        left = postmaster(data_folder)
+        with running(data_folder, **QUIET):
+            pass
+        assert postmaster(data_folder) == left
+        assert httpx.get(f"{first.url}/api/v1/health", timeout=20).status_code == 200
+    assert postmaster(data_folder) is None
+
+
 @pytest.mark.requirement("FL-3")
 def test_the_first_visitor_creates_the_owner_with_the_code_that_was_printed(data_folder):
     with running(data_folder, **QUIET, ANDON_OWNER_EMAIL="", ANDON_OWNER_PASSWORD="") as server:
