@@ -12,6 +12,7 @@ RUN pip install -r requirements.txt
 COPY app.py ./
 COPY assets assets
 COPY dashapp dashapp
+COPY docs/help docs/help
 COPY db db
 COPY jobs jobs
 COPY pages pages

@@ -1,8 +1,11 @@
-/* The theme, before the first paint where this file is also linked from <head> (running twice is harmless).
+/* The zone, told to the server, which writes times in it; and the theme, before the first paint where this file is also linked from <head> (running twice is harmless).
    window.andon.theme: get() → "light" | "dark", set("light" | "dark" | null for the system's), toggle(),
    subscribe(fn) → unsubscribe. The choice is kept in localStorage; <html data-theme> holds what is shown. */
 (function () {
   "use strict";
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  document.cookie = `andon_zone=${encodeURIComponent(here)}; Path=/; Max-Age=31536000; SameSite=Lax`;
+
   const KEY = "andon-theme";
   const andon = (window.andon = window.andon || {});
   if (andon.theme) return;
@@ -18,7 +21,8 @@
     }
   }
 
-  let chosen = stored();
+  const wall = document.documentElement.dataset.kiosk; // a wall screen's link says which: "light", "dark", or the system's
+  let chosen = wall === undefined ? stored() : wall === "system" ? null : wall;
 
   function get() {
     return chosen || (system.matches ? "dark" : "light");
@@ -52,7 +56,7 @@
   };
   system.addEventListener("change", show);
   window.addEventListener("storage", (event) => {
-    if (event.key !== KEY) return;
+    if (event.key !== KEY || wall !== undefined) return;
     chosen = stored();
     show();
   });

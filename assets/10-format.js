@@ -1,8 +1,15 @@
-/* What every component shares: numbers, durations, the server's clock and its tick, and moving inside the app. */
+/* What every component shares: numbers, durations, the server's clock and its tick. */
 (function () {
   "use strict";
   const andon = (window.andon = window.andon || {});
   const { useSyncExternalStore } = window.React;
+
+  /* Dash makes these two at its first callback in the browser, unless they are there: scripts name them as they load. */
+  const clientside = (window.dash_clientside = window.dash_clientside || {});
+  if (!clientside.no_update) {
+    Object.defineProperty(clientside, "no_update", { value: { description: "Return to prevent updating an Output." }, writable: false });
+    Object.defineProperty(clientside, "PreventUpdate", { value: { description: "Throw to prevent updating all Outputs." }, writable: false });
+  }
 
   /* 1234.5 → "1,234.5", -3 → "−3", null → "–". `decimals` absent: up to three, without trailing zeros.
      A string stays. The same as format_value in Python. */
@@ -41,13 +48,18 @@
     return Math.floor(minutes / 60) + " h" + (minutes % 60 ? " " + (minutes % 60) + " min" : "");
   };
 
+  /* The zone that times are shown in: the one that the person has chosen, else the browser's; and the plant's (`zones.py`). */
+  const { zone: chosen, plantZone } = document.documentElement.dataset;
+  andon.viewerZone = chosen || Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  andon.plantZone = plantZone || "";
+
   const timeFormats = new Map();
   andon.timeFormat = function (zone, options) {
     const key = zone + JSON.stringify(options);
     if (!timeFormats.has(key)) {
       let format;
       try {
-        format = new Intl.DateTimeFormat("en-GB", { timeZone: zone || undefined, hourCycle: "h23", ...options });
+        format = new Intl.DateTimeFormat("en-GB", { timeZone: zone || andon.viewerZone, hourCycle: "h23", ...options });
       } catch (unknownZone) {
         format = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", hourCycle: "h23", ...options });
       }
@@ -72,7 +84,7 @@
   andon.clock = {
     now: () => Date.now() + offset,
     sync: function (serverMs) {
-      if (!Number.isFinite(serverMs)) return;
+      if (!Number.isFinite(serverMs) || andon.keptMs) return; // a page that was kept says what time it was then
       samples.push(serverMs - Date.now());
       if (samples.length > 20) samples.shift();
       offset = Math.max(...samples);
@@ -98,15 +110,6 @@
     if (id == null || typeof id === "string") return id || undefined;
     const parts = Object.keys(id).sort().map((name) => JSON.stringify(name) + ":" + JSON.stringify(id[name]));
     return "{" + parts.join(",") + "}";
-  };
-
-  /* A click that stays inside the app, as dcc.Link does it; with a modifier the browser does what it always does. */
-  andon.follow = function (event) {
-    if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    window.history.pushState({}, "", event.currentTarget.getAttribute("href"));
-    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
-    window.scrollTo(0, 0);
   };
 
   andon.marks = { critical: "◆", high: "▲", medium: "■", low: "●" };

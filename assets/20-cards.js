@@ -55,6 +55,9 @@
     device.main.at_ms == null || device.state === "no_data" || device.state === "stale" ||
     now - device.main.at_ms > staleAfterMs(device.main);
 
+  andon.deviceChanged = merged;
+  andon.isStaleDevice = isStale;
+
   function Chip({ device, stale }) {
     const { state, state_text: text, main } = device;
     const priority = andon.marks[state];
@@ -156,7 +159,7 @@
     };
   }
 
-  andon.DeviceCards = function DeviceCards({ id, devices, delta, layout, now, zone }) {
+  andon.DeviceCards = function DeviceCards({ id, devices, delta, now, zone }) {
     const list = devices || [];
     const store = useMemo(() => makeStore(list), [devices]);
     const observer = useMemo(makeObserver, []);
@@ -172,7 +175,7 @@
     const cards = useMemo(
       () => list.map((device, index) => h(Card, { key: device.key, store, deviceKey: device.key, index, observer, zone })),
       [store, zone]);
-    return h("ul", { id: andon.domId(id), className: "cards" + (list.length > MANY ? " many" : "") + (layout === "wall" ? " wall" : ""),
+    return h("ul", { id: andon.domId(id), className: "cards" + (list.length > MANY ? " many" : ""),
       "data-version": delta ? delta.version : undefined }, cards);
   };
 })();

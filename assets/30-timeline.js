@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const andon = window.andon;
-  const { createElement: h, memo } = window.React;
+  const { createElement: h, memo, useEffect } = window.React;
   const STATES = [["run", "Running"], ["micro", "Minor stop"], ["down", "Stopped"], ["changeover", "Changeover"],
     ["idle", "Idle"], ["off", "Off shift"], ["unknown", "Unknown"]];
   const WORDS = Object.fromEntries(STATES);
@@ -24,6 +24,8 @@
     return found;
   }
 
+  andon.timeTicks = ticks;
+
   const share = (t, start, end) => Math.min(100, Math.max(0, ((t - start) / (end - start)) * 100));
 
   function spoken(row, start, end) {
@@ -37,7 +39,7 @@
     }
     const parts = STATES.filter(([state]) => sums[state]).map(([state, word]) =>
       word.toLowerCase() + " " + andon.duration(sums[state]) +
-      (state === "down" || state === "micro" ? ` (${counts[state]} times)` : ""));
+      (state === "down" || state === "micro" ? ` (${counts[state]} ${counts[state] === 1 ? "time" : "times"})` : ""));
     return `${row.key}: ${parts.join(", ") || "nothing known"}`;
   }
 
@@ -66,17 +68,31 @@
         h("i", { className: "tl-span " + state })), word)));
   });
 
+  /* What it shows, as rows with a heading. */
+  function tableOf(rows, start, end) {
+    const iso = (t) => new Date(t).toISOString();
+    const spans = rows.flatMap((row) => row.spans.filter((span) => span[1] > start && span[0] < end).map(([from, to, state, text]) =>
+      [row.key, WORDS[state] || state, iso(Math.max(from, start)), iso(Math.min(to, end)), text || ""]));
+    return [["machine", "state", "from", "to", "what"], ...spans];
+  }
+
   andon.StateTimeline = function StateTimeline({ id, rows, start_ms: start, end_ms: end, now_ms, zone, legend }) {
+    useEffect(() => andon.files.points(andon.domId(id), () => tableOf(rows || [], start, end)), [id, rows, start, end]);
     const known = now_ms == null ? end : now_ms;
     const marks = ticks(start, end, zone);
+    const plant = andon.plantZone;
+    const differs = plant && andon.clockTime(end, plant) !== andon.clockTime(end, zone);
+    const row = (text, className) => h("div", { className, "aria-hidden": true }, marks.map(([t, here]) => {
+      const left = share(t, start, end);
+      const edge = left < 3 ? " first" : left > 97 ? " last" : "";
+      return h("span", { key: t, className: "tl-tick" + edge, style: { left: left + "%" } }, text(t, here));
+    }));
     return h("div", { id: andon.domId(id), className: "timeline" },
       legend === false ? null : h(andon.StateLegend),
       h("div", { className: "tl-grid" },
         (rows || []).map((row) => h(Row, { key: row.key, row, start, end, known, zone })),
-        h("div", { className: "tl-ticks", "aria-hidden": true }, marks.map(([t, text]) => {
-          const left = share(t, start, end);
-          const edge = left < 3 ? " first" : left > 97 ? " last" : "";
-          return h("span", { key: t, className: "tl-tick" + edge, style: { left: left + "%" } }, text);
-        }))));
+        row((_, here) => here, "tl-ticks"),
+        differs ? h("div", { className: "tl-label faint", "aria-hidden": true }, "plant") : null,
+        differs ? row((t) => andon.clockTime(t, plant), "tl-ticks plant") : null));
   };
 })();

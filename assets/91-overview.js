@@ -1,5 +1,5 @@
-/* andon_overview: the heatmap of the overview, in the viewer's hours and the theme's colours; and texts that count on
-   by themselves (andon.Since, andon.PlantTime). */
+/* andon_overview: the heatmap of the overview, in the viewer's hours and the theme's colours; and a text that counts on
+   by itself (andon.Since). */
 (function () {
   "use strict";
   const andon = window.andon;
@@ -10,15 +10,6 @@
   andon.Since = function Since({ id, at_ms: at }) {
     const text = andon.useTick((now) => andon.duration(Math.max(1000, now - at)));
     return h("span", { id: andon.domId(id), className: "since" }, text);
-  };
-
-  /* The same hour and minute on the same instant is the same zone, whatever the names. */
-  andon.PlantTime = function PlantTime({ id, zone }) {
-    const text = andon.useTick((now) => {
-      const there = andon.clockTime(now, zone);
-      return there === andon.clockTime(now) ? "" : `your time; plant time ${there}, ${zone}`;
-    });
-    return text ? h("span", { id: andon.domId(id), className: "plant-time" }, text) : null;
   };
 
   /* ---- The heatmap */
@@ -100,8 +91,15 @@
     };
   }
 
+  function tableOf({ rows, start_ms: start }) {
+    const cells = rows.flatMap((row) => row.values.map((value, at) =>
+      [row.key, new Date(start + at * HOUR).toISOString(), value, row.counts ? "units" : "min with readings"]));
+    return [["device", "hour from", "value", "of"], ...cells];
+  }
+
   function drawActivity(hours) {
     if (!hours || !hours.rows) return [clientside.no_update, clientside.no_update];
+    andon.files.points("overview-activity", () => tableOf(hours));
     const { words, ...drawn } = figure(hours);
     return [drawn, words];
   }

@@ -63,14 +63,28 @@
     return local - offset(first, zone);
   }
 
-  /* The server writes times in the viewer's zone: it is told which that is. */
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  document.cookie = `andon_zone=${encodeURIComponent(here)}; Path=/; Max-Age=31536000; SameSite=Lax`;
-
   const dayText = (w) => `${w.day} ${MONTHS[w.month - 1]}`;
   const minuteText = (w) => `${two(w.hour)}:${two(w.minute)}`;
   const stamp = (ms, zone) => ((w) => `${dayText(w)} ${w.year} ${minuteText(w)}`)(wall(ms, zone));
-  const secondStamp = (ms, zone) => ((w) => `${dayText(w)} ${w.year} ${minuteText(w)}:${two(w.second)}`)(wall(ms, zone));
+
+  /* The plant's zone, where its clocks show another time than the viewer's at this instant. */
+  function otherPlant(ms, zone) {
+    const plant = andon.plantZone;
+    return plant && plant !== zone && offset(ms, plant) !== offset(ms, zone) ? plant : null;
+  }
+
+  /* ` (plant 14:05)`, or nothing where it says the same; with an `end`, ` (plant 14:05 – 14:10)`. */
+  function beside(ms, zone, clock, end) {
+    const plant = otherPlant(ms, zone);
+    if (!plant) return "";
+    const there = wall(ms, plant);
+    const day = there.day === wall(ms, zone).day ? "" : dayText(there) + " ";
+    return ` (plant ${day}${clock(there)}${end === undefined ? "" : " – " + clock(wall(end, plant))})`;
+  }
+
+  const secondText = (w) => `${minuteText(w)}:${two(w.second)}`;
+  const secondStamp = (ms, zone) =>
+    ((w) => `${dayText(w)} ${w.year} ${secondText(w)}`)(wall(ms, zone)) + beside(ms, zone, secondText);
 
   const CLOCK_STEPS = [1, 2, 5, 10, 15, 30]
     .map((n) => n * SECOND)
@@ -148,8 +162,19 @@
   function withTicks(axis, zone, width) {
     const [start, end] = axis.range;
     const edge = ((end - start) * 14) / width; // a label half outside would touch those of the other axis
-    const found = ticks(start, end, zone, Math.max(2, Math.floor(width / 76))).filter(([t]) => t > start + edge);
-    return { ...axis, tickvals: found.map((tick) => tick[0]), ticktext: found.map((tick) => tick[1]) };
+    const most = Math.max(2, Math.floor(width / 76));
+    const found = ticks(start, end, zone, most).filter(([t]) => t > start + edge);
+    const plant = hasHours(axis, width) && otherPlant(end, zone);
+    const text = ([t, here]) => (plant ? `${here}<br>${minuteText(wall(t, plant))}` : here);
+    return { ...axis, tickvals: found.map((tick) => tick[0]), ticktext: found.map(text) };
+  }
+
+  /* Whether the ticks are times of the day: under them stand the plant's, where its clocks differ. */
+  const hasHours = ({ range: [start, end] }, width) => (end - start) / (12 * HOUR) <= Math.max(2, Math.floor(width / 76));
+
+  function withRoom(layout, width) {
+    const { xaxis, margin, meta } = layout;
+    return hasHours(xaxis, width) && otherPlant(xaxis.range[1], meta.zone) ? { ...layout, margin: { ...margin, b: margin.b + 15 } } : layout;
   }
 
   /* ---- What a point says when it is pointed at. */
@@ -166,7 +191,8 @@
       if (y == null) return "";
       const counted = trace.customdata && trace.customdata[i];
       if (!half) return `${secondStamp(x, meta.zone)}<br><b>${words(y, meta)}</b>`;
-      const from = stamp(x - half, meta.zone) + " – " + minuteText(wall(x + half, meta.zone));
+      const from =
+        stamp(x - half, meta.zone) + " – " + minuteText(wall(x + half, meta.zone)) + beside(x - half, meta.zone, minuteText, x + half);
       const readings = counted ? `<br>${andon.format(counted[2], 0)} reading${counted[2] === 1 ? "" : "s"}` : "";
       if (meta.kind === "flag") return `${from}<br><b>on in ${andon.format(y * 100, 1)} %</b>${readings}`;
       const between =
@@ -201,8 +227,9 @@
   }
 
   function dressed(id, figure) {
-    const layout = scaled(figure.layout);
-    const axis = withTicks(layout.xaxis, layout.meta.zone, plotWidth(id, layout.margin));
+    const width = plotWidth(id, figure.layout.margin);
+    const layout = scaled(withRoom(figure.layout, width));
+    const axis = withTicks(layout.xaxis, layout.meta.zone, width);
     return paint({ ...figure, layout: { ...layout, xaxis: axis } }, reader());
   }
 
@@ -254,6 +281,8 @@
     words,
     sayings,
     dressed,
+    paint,
+    scaled,
     savePicture,
   };
 })();

@@ -3,10 +3,10 @@
 (function () {
   "use strict";
   const andon = window.andon;
-  const { reader, wall, instant, two, minuteText, secondStamp, withTicks, sayings, dressed, savePicture } = andon.charts;
+  const { reader, secondStamp, withTicks, sayings, dressed, savePicture } = andon.charts;
   const { live, begin, take, figure } = andon.liveChart;
   const clientside = (window.dash_clientside = window.dash_clientside || {});
-  const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE;
+  const SECOND = 1000, MINUTE = 60 * SECOND;
 
   /* ---- The history chart. */
   const history = { source: null };
@@ -92,8 +92,11 @@
   andon.clock.subscribe(() => {
     if (!live.source || isPaused() || !document.getElementById("device-live")) return;
     const minute = Math.floor(andon.clock.now() / MINUTE);
-    if (live.minute !== undefined && live.minute !== minute) show("device-minute", { data: minute });
-    live.minute = minute;
+    const awaited = document.querySelector(".history-frame.busy, #device-history-waiting .skeleton");
+    if (!awaited) { // the minute would take the place of that answer
+      if (live.minute !== undefined && live.minute !== minute) show("device-minute", { data: minute });
+      live.minute = minute;
+    }
     if (Date.now() - live.drawnAt < 1900) return;
     show("device-live", { figure: figure() });
     (live.stale || []).forEach((pair) => {
@@ -103,89 +106,87 @@
     });
   });
 
-  function showHistory(source, presets, moves, view) {
-    if (!source) return Array(6).fill(none);
+  function showHistory(source, view) {
+    if (!source) return Array(4).fill(none);
     beginHistory(source);
     document.querySelector(".history-frame").classList.remove("busy");
-    const { meta } = source.layout;
-    const fine = meta.end_ms - meta.start_ms < 2 * HOUR;
-    const fixed = (ms) =>
-      ((w) => `${w.year}-${two(w.month)}-${two(w.day)} ${minuteText(w)}` + (fine ? ":" + two(w.second) : ""))(
-        wall(ms, meta.zone),
-      );
-    return [
-      historyFigure(),
-      fixed(meta.start_ms),
-      fixed(meta.end_ms),
-      presets.map(({ range }) => String(range === meta.range)),
-      moves.map(({ to }) =>
-        to === "back" ? !view.past.length : to === "later" ? meta.end_ms > andon.clock.now() - MINUTE : false,
-      ),
-      null,
-    ];
+    const { shown } = source.layout.meta;
+    if (view.range && !shown.problem && view.range !== shown.range) andon.address.replace(asked({ ...view, range: shown.range }));
+    return [historyFigure(), shown, andon.address.back(), null];
   }
 
-  /* Where a press, a field or a drag leads: the next view, or nothing. */
-  function destination(from, to, view) {
+  /* ---- What is shown stands in the address, and the address can be shown: by Back, by a link, by a saved view. */
+  const asked = ({ sensor, range, from, to, page }) => ({ sensor, range, from, to, page });
+
+  function own(page) {
+    andon.address.own({
+      alive: () => document.getElementById("device-history") !== null,
+      show: (params) => {
+        const named = Object.fromEntries(params);
+        const at = (name) => (named[name] === undefined ? null : named[name]);
+        set({ sensor: at("sensor") || page.usual, range: at("range"), from: at("from"), to: at("to"), page: at("page") });
+      },
+      fixed: () => {
+        const { shown } = history.source ? history.source.layout.meta : {};
+        return shown && shown.counts ? andon.TimeRangeControl.between(shown.start_ms, shown.end_ms) : null;
+      },
+    });
+    return none;
+  }
+
+  /* The view is set only where it changes: an output that stays as it is would have everything asked for again. */
+  function set(next) {
+    const frame = document.querySelector(".history-frame");
+    frame.classList.add("busy");
+    show("device-view", { data: { ...next, width: frame.clientWidth } });
+  }
+
+  /* Where a press or a drag leads: the next view, "back", or nothing. */
+  function destination(view) {
     const { id, prop, value } = triggered();
     if (prop === "relayoutData") return zoomed(value || {});
     if (!value) return null;
-    if (id === "device-apply" || id === "device-from" || id === "device-to")
-      return { range: null, from: typed(from), to: typed(to) };
     if (id.type === "device-sensor") return id.sensor === view.sensor ? null : { sensor: id.sensor };
-    if (id.type === "device-preset") return { range: id.range, from: null, to: null };
-    return id.type === "device-move" ? moved(id.to) : null;
+    const { back, range, from, to } = value;
+    return back ? "back" : { range: range || null, from: from || null, to: to || null };
   }
-
-  /* A local time as it is typed, as an instant: an address means the same wherever it is opened. What is none goes to the
-     server, which says so. */
-  function typed(text) {
-    const [, ...parts] = /^\s*(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d?):(\d\d)(?::(\d\d))?)?\s*$/.exec(text || "") || [];
-    if (!parts.length) return (text || "").trim();
-    const [year, month, day, hour, minute, second] = parts.map((part) => Number(part || 0));
-    const local = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
-    const exists = local.getUTCMonth() === month - 1 && local.getUTCDate() === day && local.getUTCHours() === hour;
-    return exists ? new Date(instant(local.getTime(), history.source.layout.meta.zone)).toISOString() : text.trim();
-  }
-
-  const between = (start, end) => ({ range: null, from: new Date(start).toISOString(), to: new Date(end).toISOString() });
 
   function zoomed(event) {
     if (event["xaxis.autorange"]) return "back"; // a double click
     const start = event["xaxis.range[0]"],
       end = event["xaxis.range[1]"];
     if (!Number.isFinite(start) || !Number.isFinite(end)) return null;
-    return between(Math.floor(start), Math.max(Math.ceil(end), Math.floor(start) + SECOND));
+    return { range: null, ...andon.TimeRangeControl.between(start, end) };
   }
 
-  function moved(to) {
-    if (to === "back") return "back";
-    const { start_ms: start, end_ms: end } = history.source.layout.meta;
-    const span = end - start,
-      middle = (start + end) / 2;
-    if (to === "in") return between(middle - Math.max(span / 4, SECOND / 2), middle + Math.max(span / 4, SECOND / 2));
-    const now = Math.max(andon.clock.now(), end);
-    if (to === "out") return between(Math.min(middle + span, now) - 2 * span, Math.min(middle + span, now));
-    const step = to === "earlier" ? -span / 2 : Math.min(span / 2, now - end);
-    return between(start + step, end + step);
-  }
-
-  /* The view is set only where it changes: an output that stays as it is would have everything asked for again. */
   function navigate(...parts) {
-    const [from, to, view] = parts.slice(-3);
-    const next = destination(from, to, view);
+    const view = parts[parts.length - 1];
+    const next = destination(view);
     if (!next) return none;
-    const past = view.past.slice(-30);
-    if (next === "back" && !past.length) return restore();
-    const { range, from: start, to: end } = view;
-    const back = next === "back" ? past.pop() : null;
-    const again = next.range && next.range === range;
-    const kept = back || next.sensor || again ? past : past.concat([{ range, from: start, to: end }]);
-    const frame = document.querySelector(".history-frame");
-    const shown = { ...view, ...(back || next), past: kept, width: frame.clientWidth };
-    frame.classList.add("busy");
-    remember(shown);
-    show("device-view", { data: shown });
+    if (next === "back") {
+      if (andon.address.back()) window.history.back();
+      else restore();
+      return none;
+    }
+    const shown = { ...asked(view), page: null, ...next };
+    if (andon.address.search(asked(shown)) === window.location.search) return none;
+    andon.address.push(asked(shown), next.sensor ? "" : rangeWords());
+    set(shown);
+    return none;
+  }
+
+  /* What a way back leads to: "last 24 hours", "Early shift of 20 Nov 2026", "20 Nov 06:00". */
+  function rangeWords() {
+    if (!history.source) return "what was shown"; // pressed before the first answer
+    const { shown, zone } = history.source.layout.meta;
+    return shown.words || secondStamp(shown.start_ms, zone).replace(/ \d{4} (\d\d:\d\d):\d\d$/, " $1");
+  }
+
+  /* Leafing through the readings is no step of its own. */
+  function showPage(before) {
+    const query = Object.fromEntries(new URLSearchParams(window.location.search));
+    const page = before.length ? String(before.length + 1) : undefined;
+    if (query.page !== page) andon.address.replace({ ...query, page });
     return none;
   }
 
@@ -193,13 +194,6 @@
   function restore() {
     if (history.source) show("device-history", { figure: historyFigure() });
     return none;
-  }
-
-  /* The address says what is shown, so that it can be kept and sent; the browser's own Back leads to the page before. */
-  function remember({ sensor, range, from, to }) {
-    const query = new URLSearchParams({ sensor });
-    for (const [name, value] of Object.entries({ range, from, to })) if (value) query.set(name, value);
-    window.history.replaceState(window.history.state, "", window.location.pathname + "?" + query);
   }
 
   /* Another sensor is told to those that it concerns alone: an output that stays as it is would wake them, too. */
@@ -250,7 +244,9 @@
   }
 
   clientside.andon_device = {
+    own,
     navigate,
+    show_page: showPage,
     show_view: showView,
     show_now: showNow,
     show_history: showHistory,

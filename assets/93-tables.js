@@ -3,7 +3,7 @@
 (function () {
   "use strict";
   const andon = window.andon;
-  const { createElement: h, memo, useLayoutEffect, useMemo, useRef, useState } = window.React;
+  const { createElement: h, memo, useEffect, useLayoutEffect, useMemo, useRef, useState } = window.React;
 
   /* A cell is a text, or {text, priority, href}. */
   function content(cell) {
@@ -16,10 +16,34 @@
           h("span", { className: "sr-only" }, cell.priority + ": "),
         )
       : null;
-    return h(React.Fragment, null, shape, cell.text);
+    const text = cell.href ? h("a", { href: cell.href, onClick: andon.follow }, cell.text) : cell.text;
+    return h(React.Fragment, null, shape, text);
   }
 
-  andon.DataTable = memo(function DataTable({ id, caption, columns, numbers, rows, className }) {
+  /* What a table shows, as a file. */
+  function Save(props) {
+    const [said, setSaid] = useState("");
+    const save = async (form) => {
+      setSaid("");
+      try {
+        await andon.files.table({ ...props, name: props.caption }, form);
+      } catch (failed) {
+        setSaid("The file was not made. Try again in a moment.");
+      }
+    };
+    const button = (form) =>
+      h(
+        "button",
+        {
+          key: form, type: "button", className: "btn plain tiny", onClick: () => save(form),
+          "aria-label": `Save “${props.caption}” as ${form.toUpperCase()}`,
+        },
+        form.toUpperCase(),
+      );
+    return h("div", { className: "table-files" }, h("span", { role: "status", className: "small" }, said), ["csv", "xlsx"].map(button));
+  }
+
+  andon.DataTable = memo(function DataTable({ id, caption, columns, numbers, rows, save, className }) {
     const kind = (i) => ((numbers || []).includes(i) ? "number" : undefined);
     const head =
       columns && columns.length
@@ -42,17 +66,20 @@
         row.map((cell, i) =>
           i === 0
             ? h("th", { key: i, scope: "row" }, content(cell))
-            : h("td", { key: i, className: kind(i) }, content(cell)),
+            : h("td", { key: i, className: kind(i), "data-label": (columns && columns[i]) || undefined }, content(cell)),
         ),
       ),
     );
-    return h(
+    const table = h(
       "table",
       { id: andon.domId(id), className: "table " + (className || "") },
       caption ? h("caption", { className: "sr-only" }, caption) : null,
       head,
       h("tbody", null, body),
     );
+    return save !== false && head && caption && body.length
+      ? h(React.Fragment, null, table, h(Save, { caption, columns, numbers, rows }))
+      : table;
   });
 
   /* ---- The list of devices. */
@@ -79,7 +106,7 @@
     return h("span", null, text);
   }
 
-  const Row = memo(function Row({ device }) {
+  const Row = memo(function Row({ device, settings }) {
     const { main, state, state_text: word } = device;
     const stale = andon.useTick((now) => main.at_ms == null || now - main.at_ms > staleAfterMs(main));
     const priority = andon.marks[state];
@@ -115,6 +142,13 @@
         main.unit ? h("span", { className: "dt-unit" }, " " + main.unit) : null,
       ),
       h("td", { className: "dt-age number" }, h(Age, { main })),
+      settings
+        ? h(
+            "td",
+            { className: "dt-settings" },
+            h("a", { href: device.href + "/settings", onClick: andon.follow, "aria-label": "Settings of " + device.key }, "Settings"),
+          )
+        : null,
     );
   });
 
@@ -153,20 +187,11 @@
   }
 
   /* What is searched and how it is sorted stands in the address. */
-  function remember(query, sort) {
-    const asked = new URLSearchParams(window.location.search);
-    for (const [name, value] of [
-      ["q", query],
-      ["sort", sort],
-    ]) {
-      if (value) asked.set(name, value);
-      else asked.delete(name);
-    }
-    const search = asked.toString();
-    window.history.replaceState(window.history.state, "", window.location.pathname + (search ? "?" + search : ""));
+  function remember(q, sort) {
+    andon.address.replace({ ...Object.fromEntries(new URLSearchParams(window.location.search)), q, sort });
   }
 
-  function Head({ sort, onSort }) {
+  function Head({ sort, onSort, settings }) {
     const cell = ([name, text]) => {
       const now = sort === name ? "ascending" : sort === "-" + name ? "descending" : null;
       const sign = now === "ascending" ? "↑" : now === "descending" ? "↓" : "";
@@ -181,7 +206,7 @@
         ),
       );
     };
-    return h("thead", null, h("tr", null, COLUMNS.map(cell)));
+    return h("thead", null, h("tr", null, COLUMNS.map(cell), settings ? h("td", null) : null));
   }
 
   function Tools({ query, onQuery, sort, onSort, shown, all }) {
@@ -228,11 +253,22 @@
     );
   }
 
-  andon.DeviceTable = function DeviceTable({ id, devices, delta, now, query: asked, sort: wanted }) {
+  andon.DeviceTable = function DeviceTable({ id, devices, delta, now, query: asked, sort: wanted, settings }) {
     const [query, setQuery] = useState(asked || "");
     const [sort, setSort] = useState(wanted || "");
     const [held, setHeld] = useState({ list: devices, byKey: new Map(devices.map((device) => [device.key, device])) });
     const applied = useRef(null);
+    const root = useRef(null);
+    useEffect(() => {
+      if (!devices.length) return;
+      andon.address.own({
+        alive: () => root.current !== null,
+        show: (params) => {
+          setQuery(params.get("q") || "");
+          setSort(params.get("sort") || "");
+        },
+      });
+    }, []);
     useMemo(() => andon.clock.sync(now), [now]);
     if (held.list !== devices) setHeld({ list: devices, byKey: new Map(devices.map((device) => [device.key, device])) });
     useLayoutEffect(() => {
@@ -256,7 +292,7 @@
     };
     return h(
       "div",
-      { id: andon.domId(id), className: "dt" },
+      { id: andon.domId(id), ref: root, className: "dt" },
       h(Tools, {
         query,
         sort,
@@ -270,11 +306,11 @@
             "table",
             { className: "table device-table" },
             h("caption", { className: "sr-only" }, "Devices"),
-            h(Head, { sort, onSort: (name) => ask(query, name) }),
+            h(Head, { sort, settings, onSort: (name) => ask(query, name) }),
             h(
               "tbody",
               null,
-              shown.map((device) => h(Row, { key: device.key, device })),
+              shown.map((device) => h(Row, { key: device.key, device, settings })),
             ),
           )
         : h(

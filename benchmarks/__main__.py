@@ -38,12 +38,25 @@ class Part:
 PARTS = (
     Part(("ingest-batches",), "ingest", "batches"),
     Part(("ingest-singles",), "ingest", "singles"),
+    Part(("mqtt",), "brokers", "mqtt"),
+    Part(("kafka",), "brokers", "kafka"),
     Part(("latency-alone", "latency-beside"), "latency", "latency"),
+    Part(("current-state", "current-p95"), "current", "current_state"),
+    Part(("alarm-singles", "alarm-batches"), "alarms", "reading_to_alert"),
+    Part(("alarm-ingest",), "alarms", "ingest_with_rules"),
+    Part(("socket-latency",), "sockets", "latency"),
+    Part(("sockets-1000", "sockets-1000-memory"), "sockets", "thousand"),
     Part(("value-p50", "value-p95"), "pages", "value_on_page"),
     Part(("first-chart", "bytes-cold", "bytes-repeat"), "pages", "cold_visit"),
     Part(("overview-500",), "pages", "overview_of_500"),
-    Part(("ranges",), "series", "ranges", full=True),
+    Part(("pages-50", "pages-50-ingest"), "open_pages", "fifty_pages"),
+    Part(("toast",), "toasts", "reading_to_toast"),
+    Part(("backtest",), "backtest", "backtest"),
+    Part(("oee-50",), "oee", "oee_page", full=True),
+    Part(("ranges", "trend-figure"), "series", "ranges", full=True),
+    Part(("export-csv", "export-memory"), "exports", "csv_of_millions", full=True),
     Part(("memory", "memory-growth"), "memory", "ten_pages", full=True),
+    Part(("wall-day",), "wall", "wall_day", full=True),
 )
 KEYS = [key for part in PARTS for key in part.keys]
 

@@ -28,6 +28,7 @@ class Load:
     broken: int
     p50_ms: float
     p90_ms: float
+    p95_ms: float
     p99_ms: float
     max_ms: float
 

@@ -109,7 +109,7 @@ def overview_of_500(context: Context) -> list[Row]:
         load = Wrk("batches", plant.url, KEY, connections=1, seconds=seconds + 25, devices=LARGE, sensors=1, per_s=1)
         try:
             time.sleep(2)
-            request = _own_tick(plant, state)
+            request = own_tick(plant, state)
             taken = _ask(plant, request, viewers=3, seconds=seconds)
         finally:
             load.stop()
@@ -152,7 +152,7 @@ def _stock(plant: Plant) -> Iterator[str]:
         process.wait(20)
 
 
-def _own_tick(plant: Plant, state: Any) -> tuple[dict[str, Any], dict[str, str]]:
+def own_tick(plant: Plant, state: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """What an open page posts each second: (body, cookies)."""
     with window(state=state) as browser:
         page = browser.new_page()
@@ -180,7 +180,7 @@ def _ask(plant: Plant, request: tuple[dict[str, Any], dict[str, str]], *, viewer
                     raise RuntimeError(f"the tick was answered {answer.status_code}: {answer.text[:300]}")
                 if answer.status_code == 200:
                     taken.append((took, len(answer.content)))
-                    _hold(body, answer.json())
+                    hold(body, answer.json())
                 time.sleep(max(0.0, due - time.monotonic()))
 
     threads = [threading.Thread(target=look, args=(number / viewers,)) for number in range(viewers)]
@@ -193,7 +193,7 @@ def _ask(plant: Plant, request: tuple[dict[str, Any], dict[str, str]], *, viewer
     return taken
 
 
-def _hold(body: dict[str, Any], answer: dict[str, Any]) -> None:
+def hold(body: dict[str, Any], answer: dict[str, Any]) -> None:
     """Puts what the page would hold now into its next request."""
     changed = answer.get("response", {})
     for state in body.get("state", []):

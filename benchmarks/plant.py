@@ -103,6 +103,7 @@ class Plant:
         environment = {
             "ANDON_DATA_DIR": str(self.data_dir), "ANDON_PORT": str(self.port), "ANDON_DEMO": "1" if self.demo else "0",
             "ANDON_INGEST_KEY": KEY, "ANDON_OWNER_EMAIL": EMAIL, "ANDON_OWNER_PASSWORD": PASSWORD, "ANDON_LOG_LEVEL": "warning",
+            "ANDON_RATE_STRANGERS": "0", "ANDON_RATE_PAGES": "0",  # one session, one address stand for many people
             **self._settings,
         }  # fmt: skip
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANDON_", "DATABASE_URL"))}

@@ -1,20 +1,27 @@
-"""What the command line does beside serving: devices, keys, migrations."""
+"""What the command line does beside serving: devices, keys, the demo plant, migrations."""
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from urllib.parse import quote
 
+import click
 from rich.console import Console
 from sqlalchemy import text
 
 from dashapp.actions.actor import ActionError, Actor
+from dashapp.actions.demo import bring_demo_back, preview_removal
+from dashapp.actions.demo import remove_demo as take_demo_away
 from dashapp.actions.devices import create_device, guessed_sensor
 from dashapp.actions.keys import create_key as make_key
+from dashapp.actions.plant import KEY as PLANT
 from dashapp.actions.plant import ensure_plant
 from dashapp.domain.fleet import DeviceSpec, Role
-from dashapp.serving import open_system
+from dashapp.serving import demo_progress, open_system
 from dashapp.settings import Settings
 from db.engine import Database, DatabaseSetupError
 from db.engine import migrate as migrate_database
+from jobs.demo_plant import finish_removal, make_demo
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -51,7 +58,7 @@ def add_device(settings: Settings, tenant: str, key: str, name: str, place: str,
     payload = f'{{"device_id": "{key}", "sensor_type": "{first.key}", "value": 71.2}}'
     print(f"curl -X POST http://localhost:{settings.port}/api/v1/readings -H 'X-API-Key: {secret}' \\")
     print(f"  -H 'Content-Type: application/json' -d '{payload}'")
-    console.print(f"\nand look at it: http://localhost:{settings.port}/devices/{key}?tenant={tenant}")
+    console.print(f"\nand look at it: http://localhost:{settings.port}/devices/{quote(key, safe='')}?tenant={tenant}")
     return 0
 
 
@@ -64,6 +71,40 @@ def create_key(settings: Settings, tenant: str, name: str) -> int:
         console.print(f"[bold]Not done:[/] {error}")
         return 1
     print(secret)
+    return 0
+
+
+def remove_demo(settings: Settings, *, confirmed: bool) -> int:
+    """Says what goes with the demo plant, and takes it away."""
+    try:
+        with open_system(settings) as database:
+            actor = administrator(find_tenant(settings, database, PLANT))
+            there = preview_removal(database, actor)
+            console.print(
+                f"{there.name}: {there.devices} devices, about {there.readings:,} readings, {there.people} people,"
+                f" {there.keys} keys in use, {there.log_entries} entries of its log."
+            )
+            if not (confirmed or click.confirm("Remove all of it?")):
+                return 1
+            take_demo_away(database, actor, datetime.now(UTC))
+            console.print(f"{finish_removal(database):,} rows are gone. “python app.py demo create” brings a new one.")
+    except (ActionError, DatabaseSetupError) as error:
+        console.print(f"[bold]Not done:[/] {error}")
+        return 1
+    return 0
+
+
+def create_demo(settings: Settings) -> int:
+    """Makes the demo plant with its history, whatever ANDON_DEMO says."""
+    try:
+        with open_system(settings) as database:
+            bring_demo_back(database, administrator(find_tenant(settings, database, PLANT)), datetime.now(UTC))
+            with demo_progress(settings) as told:
+                make_demo(database, datetime.now(UTC), days=settings.demo_days, span=settings.partition_by, told=told)
+    except (ActionError, DatabaseSetupError) as error:
+        console.print(f"[bold]Not done:[/] {error}")
+        return 1
+    console.print("The demo plant is there; a running server simulates it from now on.")
     return 0
 
 

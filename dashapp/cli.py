@@ -1,4 +1,4 @@
-"""`python app.py [serve] | import | add-device | create-key | migrate | …`: one small function a command."""
+"""`python app.py [serve] | import | add-device | create-key | demo | migrate | …`: one small function a command."""
 
 import logging
 import sys
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from dashapp.settings import Settings
+from dashapp.request_id import WithRequest
+from dashapp.settings import VERSION, Settings
 
 
 class _DefaultServe(click.Group):
@@ -20,12 +21,15 @@ class _DefaultServe(click.Group):
 
 
 @click.group(cls=_DefaultServe, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name=None, version="0.1.0", prog_name="Andon")
+@click.version_option(package_name=None, version=VERSION, prog_name="Andon")
 def main() -> None:
     """Andon watches a factory. Settings come from the environment (ANDON_*): see docs/configuration.md."""
     level = Settings().log_level.upper()
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s", datefmt="%H:%M:%S")
-    for chatty in ("apscheduler", "alembic", "httpx"):
+    written = logging.StreamHandler()
+    written.addFilter(WithRequest())
+    form = "%(asctime)s %(levelname)-7s %(name)s  %(request)s%(message)s"
+    logging.basicConfig(level=level, format=form, datefmt="%H:%M:%S", handlers=[written])
+    for chatty in ("apscheduler", "alembic", "httpx", "fontTools", "weasyprint"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
@@ -58,6 +62,36 @@ def import_file(
     sys.exit(run_import(Settings(), file, device_key, tenant, zone, overrides, dry_run=dry_run))
 
 
+@main.command("export")
+@click.option("--device", "devices", multiple=True, help="Key of a device; may be repeated. Every device otherwise.")
+@click.option("--sensor", "sensors", multiple=True, help="Key of a sensor, or DEVICE/KEY; may be repeated.")
+@click.option("--line", "lines", multiple=True, help="A production line; may be repeated.")
+@click.option("--from", "start", required=True, metavar="TIME", help="ISO 8601, such as 2026-01-31 or 2026-01-31T06:00+01:00.")
+@click.option("--to", "end", metavar="TIME", help="ISO 8601; now otherwise. The end itself is not part of it.")
+@click.option("--zone", default="UTC", show_default=True, help="Zone of times that name none.")
+@click.option("--format", "form", type=click.Choice(["csv", "parquet", "xlsx"]), default="csv", show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; “-” is standard output.")
+@click.option("--tenant", default="plant", show_default=True, help="Key of the tenant.")
+def export(
+    devices: tuple[str, ...], sensors: tuple[str, ...], lines: tuple[str, ...], start: str, end: str | None, zone: str, form: str,
+    out: Path | None, tenant: str,
+) -> None:  # fmt: skip
+    """Writes readings into a file, of any length, beside a running server or without one."""
+    from dashapp.exporting import run_export
+
+    sys.exit(run_export(Settings(), devices, sensors, lines, (start, end, zone), form, out, tenant))
+
+
+@main.command("undo-import")
+@click.argument("number", type=int)
+@click.option("--tenant", default="plant", show_default=True, help="Key of the tenant.")
+def undo_import(number: int, tenant: str) -> None:
+    """Takes back what an import stored and made, by its number in the list of imports."""
+    from dashapp.importing import run_undo
+
+    sys.exit(run_undo(Settings(), number, tenant))
+
+
 @main.command("add-device")
 @click.argument("key")
 @click.option("--name", help="What people call it; the key otherwise.")
@@ -80,6 +114,16 @@ def create_key(name: str, tenant: str) -> None:
     from dashapp.administration import create_key as run
 
     sys.exit(run(Settings(), tenant, name))
+
+
+@main.command()
+@click.argument("what", type=click.Choice(["create", "remove"]))
+@click.option("--yes", is_flag=True, help="Removes without asking.")
+def demo(what: str, yes: bool) -> None:
+    """Removes the demo plant with all that it has, or brings it back. Neither a restart nor ANDON_DEMO changes that again."""
+    from dashapp.administration import create_demo, remove_demo
+
+    sys.exit(create_demo(Settings()) if what == "create" else remove_demo(Settings(), confirmed=yes))
 
 
 @main.command()

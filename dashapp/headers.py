@@ -28,6 +28,8 @@ ALWAYS: dict[bytes, bytes] = {
     b"cross-origin-resource-policy": b"same-origin",
 }
 HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+OF_DATA = [*ALWAYS.items()]  # of an answer that is surely no page
+OF_DATA_BY_HTTPS = [*OF_DATA, HTTPS_ONLY]
 
 
 def policy(script_hashes: tuple[str, ...] = ()) -> str:

@@ -1,30 +1,35 @@
 """`python app.py import`: a file's history from the command line, beside a running server or without one."""
 
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dashapp.actions.actor import ActionError, Actor
-from dashapp.actions.devices import add_sensors, create_device, guessed_sensor
+from dashapp.actions.imports import Made, make_sensors, undo_import
 from dashapp.administration import administrator, find_tenant
-from dashapp.domain.fleet import DeviceSpec, SensorSpec
 from dashapp.ingest.csv_dry_run import dry_run
 from dashapp.ingest.csv_format import CsvError, CsvFormat, guess_format
-from dashapp.ingest.csv_import import CsvImport, ImportReport
-from dashapp.ingest.csv_rows import read_chunks
+from dashapp.ingest.csv_import import CsvImport, ImportReport, ImportStopped
+from dashapp.ingest.csv_plan import wanted_sensors
 from dashapp.ingest.services import Services, make_services
 from dashapp.serving import open_system
 from dashapp.settings import Settings
+from db.commands.imports import claim
 from db.commands.partitions import PartitionKeeper
 from db.commands.rollups import recompute_dirty
 from db.engine import DatabaseSetupError
+from db.queries.imports import find_import
+from db.tenancy import tenant_transaction
+from jobs.import_undo import undo
+from jobs.imports import specs
 
 console = Console(highlight=False, soft_wrap=True)
 SAMPLE_BYTES = 256 * 1024
@@ -46,11 +51,14 @@ def run_import(
             if dry_run:
                 return _dry_run(services, tenant_id, file, fmt, device_key)
             report = _import(services, tenant_id, file, fmt, device_key)
+    except ImportStopped as stopped:
+        console.print(str(stopped))
+        return 1
     except (CsvError, ActionError, DatabaseSetupError) as error:
         console.print(f"[bold]Nothing was imported:[/] {error}")
         return 1
     _tell(report, done=True)
-    console.print(f"Look at it: http://localhost:{settings.port}/devices/{device_key}?tenant={tenant}")
+    console.print(f"Look at it: http://localhost:{settings.port}/devices/{quote(device_key, safe='')}?tenant={tenant}")
     return 3 if report.refused else 0
 
 
@@ -85,7 +93,7 @@ def _describe(fmt: CsvFormat) -> None:
 
 def _import(services: Services, tenant_id: int, file: Path, fmt: CsvFormat, device_key: str) -> ImportReport:
     actor = administrator(tenant_id)
-    ensure_sensors(services, actor, file, fmt, device_key)
+    made = ensure_sensors(services, actor, file, fmt, device_key)
     services.start()
     try:
         with Progress(*BAR, console=console, transient=True) as bar:
@@ -95,7 +103,9 @@ def _import(services: Services, tenant_id: int, file: Path, fmt: CsvFormat, devi
             def progress(rows: int, stored: int) -> None:
                 bar.update(task, note=f"{rows:,} rows, {stored:,} readings, {stored / max(time.monotonic() - began, 0.001):,.0f}/s")
 
-            report = CsvImport(services, tenant_id, file, fmt, device_key, "command line").run(progress)
+            ids = {"devices": made.devices, "sensors": made.sensors}
+            job = CsvImport(services, tenant_id, file, fmt, device_key, "command line", made=ids, stop=_stop)
+            report = job.run(progress)
             bar.update(task, note="minutes, hours and days")
             while recompute_dirty(services.database, tenant_id, limit=2_000):
                 pass
@@ -104,46 +114,47 @@ def _import(services: Services, tenant_id: int, file: Path, fmt: CsvFormat, devi
     return report
 
 
-def ensure_sensors(services: Services, actor: Actor, file: Path, fmt: CsvFormat, device_key: str) -> list[str]:
-    """Makes the devices and sensors that the file needs and that are missing; their keys."""
-    catalogue = services.catalogue.refreshed(actor.tenant_id)
-    made: list[str] = []
-    for device, sensors in _wanted(file, fmt, device_key).items():
-        known = catalogue.devices.get(device)
-        if known is None:
-            create_device(services.database, actor, DeviceSpec(device, device, "", "", tuple(sensors)))
-            made += [f"{device} {sensor.key}" for sensor in sensors]
-        elif missing := [sensor for sensor in sensors if sensor.key not in known.sensors]:
-            made += [f"{device} {key}" for key in add_sensors(services.database, actor, device, missing)]
+def _stop(state: str) -> None:
+    if state != "running":
+        raise ImportStopped("cancelled", "Cancelled. What was stored until then is kept.")
+
+
+def ensure_sensors(services: Services, actor: Actor, file: Path, fmt: CsvFormat, device_key: str) -> Made:
+    """Makes the devices and sensors that the file needs and that are missing."""
+    wanted = {device: specs(sensors) for device, sensors in wanted_sensors(file, fmt, device_key).items()}
+    made = make_sensors(services.database, actor, wanted)
     services.catalogue.forget(actor.tenant_id)
     return made
 
 
-def _wanted(file: Path, fmt: CsvFormat, device_key: str) -> dict[str, list[SensorSpec]]:
-    """What the file measures. One that names devices or sensors in its rows is read once for that."""
-    units = {column.sensor_key: column.unit or "" for column in fmt.columns if column.sensor_key}
-    in_rows = fmt.layout == "long" or fmt.device_column is not None
-    pairs: dict[tuple[str, str], None] = {}
-    period_s = 10.0
-    for number, chunk in enumerate(read_chunks(file, fmt)):
-        if number == 0:
-            period_s = _period_s(chunk.time_us)
-        devices = chunk.device_keys.tolist() if chunk.device_keys is not None else [device_key] * len(chunk.time_us)
-        if chunk.sensor_keys is not None:
-            pairs.update(dict.fromkeys(zip(devices, chunk.sensor_keys.tolist(), strict=True)))
+def run_undo(settings: Settings, import_id: int, tenant: str) -> int:
+    """Takes an import back, beside a running server or without one; the exit code."""
+    try:
+        with open_system(settings) as database:
+            tenant_id = find_tenant(settings, database, tenant)
+            services = make_services(settings, database, PartitionKeeper(database, settings.partition_by))
+            undo_import(database, administrator(tenant_id), import_id)
+            removed = _undo(services, tenant_id, import_id)
+    except (ActionError, DatabaseSetupError) as error:
+        console.print(f"[bold]Not done:[/] {error}")
+        return 1
+    console.print(f"Import {import_id} is undone: {removed:,} readings are gone. Importing the file again stores them again.")
+    return 0
+
+
+def _undo(services: Services, tenant_id: int, import_id: int) -> int:
+    """By this process, or by the server that took it first; how many readings are gone."""
+    engine, me = services.database.engine, f"command:{secrets.token_hex(4)}"
+    while True:
+        with tenant_transaction(engine, tenant_id) as connection:
+            mine = claim(connection, import_id, "undoing", "undoing", me, 30.0)
+            row = find_import(connection, import_id)
+        if row is None or row.state != "undoing":
+            return 0 if row is None else row.removed
+        if mine:
+            undo(services, tenant_id, row, lambda: None)
         else:
-            pairs.update(dict.fromkeys((device, key) for device in dict.fromkeys(devices) for key in units))
-        if not in_rows:
-            break
-    wanted: dict[str, list[SensorSpec]] = {}
-    for device, sensor in pairs:
-        wanted.setdefault(device, []).append(guessed_sensor(sensor, units.get(sensor, ""), period_s=period_s))
-    return wanted
-
-
-def _period_s(times_us: np.ndarray) -> float:
-    steps = np.diff(np.unique(times_us))
-    return float(np.median(steps)) / 1e6 if len(steps) else 10.0
+            time.sleep(0.2)
 
 
 def _dry_run(services: Services, tenant_id: int, file: Path, fmt: CsvFormat, device_key: str) -> int:

@@ -10,26 +10,65 @@ from psycopg import pq
 from psycopg.adapt import Dumper, Loader
 
 POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01 UTC, from which PostgreSQL counts
+NEVER_US = -(2**63)  # -infinity, there and here
 
 INT2, INT4, INT8, FLOAT8, TIMESTAMPTZ = 21, 23, 20, 701, 1184
 _ARRAY_OID = {INT2: 1005, INT4: 1007, INT8: 1016, FLOAT8: 1022, TIMESTAMPTZ: 1185}
 _WIRE = {INT2: ">i2", INT4: ">i4", INT8: ">i8", FLOAT8: ">f8", TIMESTAMPTZ: ">i8"}
+_WIDTH = {oid: np.dtype(wire).itemsize for oid, wire in _WIRE.items()}
+_ELEMENT = {array: element for element, array in _ARRAY_OID.items()}
 _ITEM = {oid: np.dtype([("size", ">i4"), ("value", wire)]) for oid, wire in _WIRE.items()}
 
 
+def array_bytes(values: NDArray[Any], element_oid: int) -> bytes:
+    """A column as PostgreSQL's binary array: shape (n,), no nulls. Times are int64 microseconds since 1970 UTC."""
+    if element_oid == TIMESTAMPTZ:
+        values = values - POSTGRES_EPOCH_US
+    items = np.empty(len(values), dtype=_ITEM[element_oid])
+    items["size"] = _WIDTH[element_oid]
+    items["value"] = values
+    if len(values) == 0:
+        return struct.pack(">iiI", 0, 0, element_oid)
+    return struct.pack(">iiIii", 1, 0, element_oid, len(values), 1) + items.tobytes()
+
+
+def read_array(raw: bytes, element_oid: int) -> NDArray[Any]:
+    """The other way: shape (n,)."""
+    if struct.unpack_from(">i", raw)[0] == 0:
+        return np.empty(0, dtype=_WIRE[element_oid][1:])
+    values: NDArray[Any] = np.frombuffer(raw, dtype=_ITEM[element_oid], offset=20)["value"].astype(_WIRE[element_oid][1:])
+    if element_oid == TIMESTAMPTZ:
+        never = values == NEVER_US
+        values += POSTGRES_EPOCH_US
+        values[never] = NEVER_US
+    return values
+
+
+def read_value(raw: bytes | None, oid: int) -> Any:
+    """A binary result: an array as numpy array, bigint as int, timestamptz as microseconds since 1970, null as None.
+
+    -infinity is NEVER_US.
+    """
+    if raw is None:
+        return None
+    if oid in _ELEMENT:
+        return read_array(raw, _ELEMENT[oid])
+    value: int = struct.unpack(">q", raw)[0]
+    return value + POSTGRES_EPOCH_US if oid == TIMESTAMPTZ and value != NEVER_US else value
+
+
+def array_types(*element_oids: int) -> tuple[int, ...]:
+    """The types of arrays of these."""
+    return tuple(_ARRAY_OID[oid] for oid in element_oids)
+
+
 class BinaryArray:
-    """One column on its way to PostgreSQL: shape (n,), no nulls. Times are int64 microseconds since 1970 UTC."""
+    """One column on its way to PostgreSQL through the driver: shape (n,), no nulls."""
 
     __slots__ = ("data", "oid")
 
     def __init__(self, values: NDArray[Any], element_oid: int) -> None:
-        if element_oid == TIMESTAMPTZ:
-            values = values - POSTGRES_EPOCH_US
-        items = np.empty(len(values), dtype=_ITEM[element_oid])
-        items["size"] = items.dtype["value"].itemsize
-        items["value"] = values
-        header = struct.pack(">iiIii", 1, 0, element_oid, len(values), 1) if len(values) else struct.pack(">iiI", 0, 0, element_oid)
-        self.data = header + items.tobytes()
+        self.data = array_bytes(values, element_oid)
         self.oid = _ARRAY_OID[element_oid]
 
 
@@ -55,13 +94,7 @@ def _loader(element_oid: int) -> type[Loader]:
         format = pq.Format.BINARY
 
         def load(self, data: Any) -> NDArray[Any]:
-            raw = bytes(data)
-            if struct.unpack_from(">i", raw)[0] == 0:
-                return np.empty(0, dtype=_WIRE[element_oid][1:])
-            values = np.frombuffer(raw, dtype=_ITEM[element_oid], offset=20)["value"].astype(_WIRE[element_oid][1:])
-            if element_oid == TIMESTAMPTZ:
-                values += POSTGRES_EPOCH_US
-            return values
+            return read_array(bytes(data), element_oid)
 
     return ArrayLoader
 

@@ -6,9 +6,12 @@ carries it over. Without it every tenant-owned table is empty and refuses rows.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from sqlalchemy import Connection, Engine, text
 
+only_reading: ContextVar[bool] = ContextVar("andon_only_reading", default=False)
+"""Set while a wall screen's request is answered: the database itself then refuses to write, whatever the code asks of it."""
 SET_TENANT = "select set_config('andon.tenant', %s, true)"
 
 
@@ -21,6 +24,8 @@ def enter_tenant(connection: Connection, tenant_id: int) -> None:
 def tenant_transaction(engine: Engine, tenant_id: int) -> Iterator[Connection]:
     """A transaction of one tenant: committed at the end of the block, rolled back when it raises."""
     with engine.begin() as connection:
+        if only_reading.get():
+            connection.execute(text("set transaction read only"))
         enter_tenant(connection, tenant_id)
         yield connection
 

@@ -1,22 +1,23 @@
 """One device: its live chart, gauges, history over any range, statistics, readings and settings (UI-2)."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 import dash
-import flask
 from dash import ALL, ClientsideFunction, Input, Output, State, callback, clientside_callback, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from dashapp.actions.sessions import enter_tenant
 from dashapp.domain.fleet import Role
+from dashapp.ui.analytics.statistics_data import limit_ahead
 from dashapp.ui.components import chip
 from dashapp.ui.context import actor, services, tenant_id
 from dashapp.ui.device import charts, data, head, tables
 from dashapp.ui.device import view as texts
-from dashapp.ui.device.page import cursor_after, device_page, live_source, page_end, readings_of
+from dashapp.ui.device.page import asked_page, cursor_after, device_page, live_source, page_end, readings_of
+from dashapp.ui.kiosk.device import wall_device
 from dashapp.ui.live_tail import WINDOW_US, tail
+from dashapp.ui.production.device_card import today_pairs
+from dashapp.ui.range_control import shown_range
 from dashapp.ui.shell import PULSE, live
 from dashapp.ui.time_range import DAY_US, HOUR_US
 
@@ -37,37 +38,26 @@ dash.register_page(
     role=Role.VIEWER,
     charts=True,
     within="/devices",
+    found=data.is_there,
 )
 
 
-def layout(key: str = "", sensor: str | None = None, tenant: str | None = None, **query: Any) -> Component:
-    """The page of a device; `sensor`, and `range` or `from` and `to`, say what of it is shown.
-
-    `tenant` names the plant in links that the command line prints: the platform's people are taken there.
-    """
-    if tenant:
-        return _in_plant(tenant, key, query)
+def layout(key: str = "", sensor: str | None = None, **query: Any) -> Component:
+    """The page of a device; `sensor`, `range` or `from` and `to`, and `page` of the readings say what of it is shown."""
     device = data.find_device(key)
     if device is None:
         return head.unknown_device(data.device_key(key), data.plants_with(data.device_key(key)))
     chosen = texts.chosen_sensor(device, sensor)
+    if actor().kind == "kiosk":
+        return wall_device(device, chosen, query)
     spans = data.spans_of(device)
     if chosen is None or not spans:
         return live(
-            head.first_reading(device, flask.request.host_url.rstrip("/")),
+            head.first_reading(device),
             dcc.Store(id="device-awaited", data=key),
             html.Div(id="device-arrived", hidden=True),
         )
     return device_page(device, chosen, spans, query)
-
-
-def _in_plant(plant_key: str, key: str, query: dict[str, Any]) -> Component:
-    """The same address without the plant, loaded anew where the session moves to the plant: all that is shown belongs to it."""
-    plant = data.plant_id(plant_key)
-    if plant is not None and plant != tenant_id() and (actor().is_platform or plant == actor().home):
-        enter_tenant(services().database, actor(), plant)
-    asked = urlencode({name: value for name, value in query.items() if isinstance(value, str)})
-    return dcc.Location(id="device-elsewhere", href=f"/devices/{key}" + (f"?{asked}" if asked else ""), refresh=True)
 
 
 @callback(
@@ -129,6 +119,8 @@ def show_sensor(sensor_key: str, page: dict[str, Any]) -> Any:
     Output("device-csv-sensor", "href"),
     Output("device-csv-all", "href"),
     Output("device-csv-statistics", "href"),
+    Output("device-xlsx-statistics", "href"),
+    Output("device-exports", "href"),
     Input("device-view", "data"),
     Input("device-minute", "data"),
     State("device-page", "data"),
@@ -139,15 +131,11 @@ def show_history(asked: dict[str, Any], _minute: int, page: dict[str, Any]) -> A
     if stands_still and ctx.triggered_id == "device-minute":
         raise PreventUpdate
     figure, how = data.history(view, int(asked.get("width") or 1000))
-    figure["layout"]["meta"] |= {
-        "sensor": view.sensor.key,
-        "range": view.range.preset,
-        "start_ms": view.start_us / 1000,
-        "end_ms": view.end_us / 1000,
-    }
-    says = f"{texts.range_text(view)} ({view.zone}). {how[0].upper()}{how[1:]}."
+    figure["layout"]["meta"] |= {"sensor": view.sensor.key, "shown": shown_range(view.range, view.start_us, view.end_us)}
+    says = f"{texts.range_says(view)}. {how[0].upper()}{how[1:]}."
     links = head.export_links(page["key"], view)
-    return figure, says, view.note, not view.note, links["sensor"], links["sensor"], links["all"], links["statistics"]
+    addresses = [links[name] for name in ("sensor", "sensor", "all", "statistics", "statistics_xlsx", "more")]
+    return figure, says, view.note, not view.note, *addresses
 
 
 @callback(
@@ -163,7 +151,8 @@ def show_statistics(asked: dict[str, Any], _minute: int, page: dict[str, Any]) -
     ranges = {"1 h": (now - HOUR_US, now), "24 h": (now - DAY_US, now)}
     if view.range.preset not in ("1h", "24h"):
         ranges["this range"] = (view.start_us, view.end_us)
-    return tables.statistics_table(view.sensor, data.summaries(view.sensor, list(ranges.values())), list(ranges))
+    summaries = data.summaries(view.sensor, list(ranges.values()))
+    return tables.statistics_table(view.sensor, summaries, list(ranges), limit_ahead(view.sensor, now))
 
 
 @callback(
@@ -185,6 +174,17 @@ def show_states(_minute: int, page: dict[str, Any]) -> Any:
 
 
 @callback(
+    Output("device-oee", "children"), Input("device-minute", "data"), State("device-page", "data"), prevent_initial_call=True
+)
+def show_oee(_minute: int, page: dict[str, Any]) -> Any:
+    """OEE of today and the stop that a machine is in."""
+    found = today_pairs(page["key"])
+    if found is None:
+        raise PreventUpdate
+    return found
+
+
+@callback(
     Output("device-readings", "children"),
     Output("device-page-cursor", "data"),
     Output({"type": "device-page-to", "to": ALL}, "disabled"),
@@ -197,7 +197,9 @@ def show_readings(asked: dict[str, Any], _clicks: list[Any], page: dict[str, Any
     """A page of readings; `before` holds where each page after the first begins, so that one can go back."""
     view, _ = data.asked_view(page["key"], asked)
     to = ctx.triggered_id["to"] if isinstance(ctx.triggered_id, dict) else "newest"
-    if to == "newest":
+    if ctx.triggered_id == "device-view" or not ctx.triggered_id:
+        before = asked_page(view, asked.get("page"))
+    elif to == "newest":
         before = []
     elif to == "newer":
         before = before[:-1]
@@ -213,26 +215,27 @@ def show_first_reading(_pulse: Any, key: str) -> Any:
     now = services().live.now(tenant_id())
     if device is None or not any(sensor.id in now for sensor in device.sensors.values()):
         raise PreventUpdate
-    return dcc.Location(id="device-elsewhere", href=f"/devices/{key}", refresh=True)
+    return dcc.Location(id="device-elsewhere", href=head.device_path(data.device_key(key)), refresh=True)
 
 
 def _in_browser(name: str, *dependencies: Any, **options: Any) -> None:
     clientside_callback(ClientsideFunction("andon_device", name), *dependencies, **options)
 
 
+_in_browser("own", Output("device-owned", "data"), Input("device-page", "data"))
 _in_browser(
     "navigate",
     Output("device-navigated", "data"),
     Input({"type": "device-sensor", "sensor": ALL}, "n_clicks"),
-    Input({"type": "device-preset", "range": ALL}, "n_clicks"),
-    Input({"type": "device-move", "to": ALL}, "n_clicks"),
+    Input("device-range", "asked"),
     Input("device-history", "relayoutData"),
-    Input("device-apply", "n_clicks"),
-    Input("device-from", "n_submit"),
-    Input("device-to", "n_submit"),
-    State("device-from", "value"),
-    State("device-to", "value"),
     State("device-view", "data"),
+    prevent_initial_call=True,
+)
+_in_browser(
+    "show_page",
+    Output("device-leafed", "data"),
+    Input("device-page-cursor", "data"),
     prevent_initial_call=True,
 )
 _in_browser(
@@ -246,14 +249,10 @@ _in_browser(
 _in_browser(
     "show_history",
     Output("device-history", "figure"),
-    Output("device-from", "value"),
-    Output("device-to", "value"),
-    Output({"type": "device-preset", "range": ALL}, "aria-pressed"),
-    Output({"type": "device-move", "to": ALL}, "disabled"),
+    Output("device-range", "shown"),
+    Output("device-range", "back"),
     Output("device-history-waiting", "children"),
     Input("device-history-source", "data"),
-    State({"type": "device-preset", "range": ALL}, "id"),
-    State({"type": "device-move", "to": ALL}, "id"),
     State("device-view", "data"),
 )
 _in_browser(

@@ -14,6 +14,7 @@ from dashapp.ui import shell
 from dashapp.ui.components import CardsDelta, DeviceCard, card
 from dashapp.ui.context import actor, overviews, services
 from dashapp.ui.first_device import first_device
+from dashapp.ui.parts import downloads
 from dashapp.ui.snapshot import View
 from dashapp.ui.tables import DeviceTable
 
@@ -28,6 +29,7 @@ dash.register_page(
     order=40,
     nav=True,
     icon="devices",
+    shortcut="d",
     role=Role.VIEWER,
 )
 
@@ -42,12 +44,14 @@ def _body(view: View, query: str, sort: str) -> list[Component]:
     if not view.devices:
         hidden = html.Div(DeviceTable(id="devices-table"), hidden=True)  # of the callback below
         return [first_device(services().settings, actor().role), hidden, held]
+    manages = actor().role.includes(Role.MANAGER)
     order = sort if sort.removeprefix("-") in SORTS else ""
     table = DeviceTable(
-        id="devices-table", devices=[_plain(one) for one in view.devices], now=view.now_ms, query=query, sort=order
+        id="devices-table", devices=[_plain(one) for one in view.devices], now=view.now_ms, query=query, sort=order, settings=manages
     )
-    export = html.A("CSV", href="/devices.csv", className="btn plain tiny", title="Every device with its values now")
-    return [card("All devices", table, aside=export), held]
+    export = downloads("/devices", what="every device with its values now")
+    add = html.A("Add a device", href="/devices/new", className="btn tiny", **{"data-inside": "true"}) if manages else None
+    return [card("All devices", table, aside=html.Div([add, export], className="row")), held]
 
 
 def _plain(device: DeviceCard) -> DeviceCard:

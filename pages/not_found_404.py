@@ -10,7 +10,7 @@ from dashapp.domain.fleet import Role
 from dashapp.ui import shell
 from dashapp.ui.components import empty_state
 
-dash.register_page(__name__, path="/not-found", name="Not found", title="Not found" + shell.SUFFIX, role=Role.VIEWER)
+dash.register_page(__name__, path="/not-found", name="Not found", title="Not found" + shell.SUFFIX, role=Role.VIEWER, help="getting-around")
 
 
 def layout(**_query: Any) -> Component:

@@ -10,21 +10,25 @@ from dashapp.actions.actor import Actor
 from dashapp.domain.downtime import MachineState
 from dashapp.domain.fleet import Role
 from dashapp.ui import shell
+from dashapp.ui.alarms.desk import AlertCount, AlertList
+from dashapp.ui.alarms.feed import FIRST
 from dashapp.ui.attention import Attention, attention_list
 from dashapp.ui.components import DeviceCards, StateTimeline, card, empty_state
 from dashapp.ui.context import actor, overviews, services
 from dashapp.ui.first_device import first_device
+from dashapp.ui.kiosk.plant import wall_plant
+from dashapp.ui.parts import drawing_downloads
 from dashapp.ui.plant_activity import MOST_ROWS, SHOWN_US, PlantActivity
 from dashapp.ui.plant_figures import tiles
 from dashapp.ui.snapshot import View
-from dashapp.ui.ticking import PlantTime
+from dashapp.ui.states import attempt
 
 dash.register_page(
-    __name__, path="/", name="Overview", title="Overview" + shell.SUFFIX, section="", order=0, nav=True, icon="overview",
+    __name__, path="/", name="Overview", title="Overview" + shell.SUFFIX, section="", order=0, nav=True, icon="overview", shortcut="o",
     role=Role.VIEWER, charts=True,
 )  # fmt: skip
 
-LEGEND = (("run", "Running"), ("micro", "Minor stop"), ("down", "Stopped"), ("idle", "Idle"), ("unknown", "No data"))
+LEGEND = (("run", "Running"), ("micro", "Minor stop"), ("down", "Stopped"), ("idle", "Idle"), ("off", "Off shift"), ("unknown", "No data"))
 GRAPH = {
     "displaylogo": False,
     "displayModeBar": "hover",
@@ -37,18 +41,23 @@ GRAPH = {
 
 def layout(**_query: Any) -> Component:
     who = actor()
+    if who.kind == "kiosk":
+        return wall_plant()
     return shell.live(*_body(who, overviews().of(who).view()), id="overview")
 
 
 def _body(who: Actor, view: View) -> list[Component]:
     if not view.devices:
         return _empty(who, view)
-    side = html.Div([_attention(view.attention), *_last_hours(view.activity)], className="stack overview-side")
+    side = html.Div(
+        [attempt("Needs attention", _attention, view.attention), attempt("All machines", _last_hours, view.activity)],
+        className="stack overview-side",
+    )
     return [
-        html.Div(tiles(view.figures), id="overview-figures", className="kpis"),
+        html.Div(attempt("Figures", tiles, view.figures), id="overview-figures", className="kpis"),
         html.Div([DeviceCards(id="overview-cards", devices=view.devices, now=view.now_ms), side], className="two"),
-        *_machines(view.activity, services().catalogue.of(who.tenant_id).zone),
-        _activity(view.activity, len(view.devices)),
+        attempt("Machines", _machines, view.activity),
+        attempt("Activity by hour", _activity, view.activity, len(view.devices)),
         dcc.Store(id="overview-held", data=view.held),
     ]
 
@@ -67,31 +76,35 @@ def _empty(who: Actor, view: View) -> list[Component]:
 
 def _attention(items: Attention) -> Component:
     count = html.Span(_count(items), id="overview-attention-count")
-    return card("Needs attention", html.Div(attention_list(items), id="overview-attention"), aside=count, className="phone-first")
+    alerts = AlertList(id="overview-alerts", short=FIRST)
+    derived = html.Div(attention_list(items), id="overview-attention")
+    return card("Needs attention", alerts, derived, aside=[AlertCount(), count], className="phone-first attention")
 
 
 def _count(items: Attention) -> str:
-    return f"{len(items)} now" if items else ""
+    return f"{len(items)} without an alert" if items else ""
 
 
-def _last_hours(activity: PlantActivity) -> list[Component]:
+def _last_hours(activity: PlantActivity) -> Component | None:
     if not activity.machines:
-        return []
-    return [card("All machines, last 8 hours", html.Div(_hours_pairs(activity), className="pairs", id="overview-last-hours"))]
+        return None
+    return card("All machines, last 8 hours", html.Div(_hours_pairs(activity), className="pairs", id="overview-last-hours"))
 
 
 def _hours_pairs(activity: PlantActivity) -> list[Component]:
     """What the machines did in words; shares of the time that is known."""
     by_state = {state: activity.time_in(state) for state in MachineState}
-    known = sum(length for state, length in by_state.items() if state is not MachineState.UNKNOWN)
+    known = sum(length for state, length in by_state.items() if state not in (MachineState.UNKNOWN, MachineState.OFF))
     stops = [(span.length_us, key) for key, spans in activity.spans.items() for span in spans if span.state is MachineState.DOWN]
     longest = max(stops, default=None)
-    whole = "the time" if known == sum(by_state.values()) else "the known time"
+    planned = sum(by_state.values()) - by_state[MachineState.OFF]
+    whole = "the known time" if known < planned else "the planned time" if by_state[MachineState.OFF] else "the time"
     pairs = [
         ("ran", f"{100 * by_state[MachineState.RUN] / known:.0f} % of {whole}" if known else "not known"),
         ("stopped by faults", _length(by_state[MachineState.DOWN])),
         ("longest fault", f"{longest[1]}, {_length(longest[0])}" if longest else "none"),
         ("idle", _length(by_state[MachineState.IDLE])),
+        *([("off shift", _length(off))] if (off := by_state[MachineState.OFF]) else []),
         ("minor stops", str(sum(span.state is MachineState.MICRO for spans in activity.spans.values() for span in spans))),
     ]
     if unknown := by_state[MachineState.UNKNOWN]:
@@ -104,10 +117,10 @@ def _length(length_us: int) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _machines(activity: PlantActivity, zone: str) -> list[Component]:
+def _machines(activity: PlantActivity) -> Component | None:
     """The timeline, where there are machines."""
     if not activity.machines:
-        return []
+        return None
     shown = len(activity.spans)
     title = "Machines, last 8 hours" if shown == activity.machines else f"Machines, last 8 hours, {shown} of {activity.machines}"
     legend = html.Ul(
@@ -116,7 +129,7 @@ def _machines(activity: PlantActivity, zone: str) -> list[Component]:
         **{"aria-label": "States"},
     )
     line = StateTimeline(id="overview-timeline", legend=False, zone="", **_timeline(activity))
-    return [card(title, line, aside=[PlantTime(zone=zone), legend])]
+    return card(title, line, aside=[legend, drawing_downloads("overview-timeline", title)])
 
 
 def _timeline(activity: PlantActivity) -> dict[str, Any]:
@@ -131,7 +144,8 @@ def _activity(activity: PlantActivity, devices: int) -> Component:
     graph = dcc.Graph(id="overview-activity", config=GRAPH, style={"height": f"{height}px"}, responsive=True, className="heat")
     note = "last 24 h; of machines units, against their busiest hour; of others the minutes with readings"
     words = html.P(id="overview-activity-words", className="sr-only")
-    return card(title, graph, words, dcc.Store(id="overview-hours", data=_hours(activity)), aside=note)
+    aside = [note, drawing_downloads("overview-activity", title)]
+    return card(title, graph, words, dcc.Store(id="overview-hours", data=_hours(activity)), aside=aside)
 
 
 def _hours(activity: PlantActivity) -> dict[str, Any]:

@@ -19,6 +19,9 @@ part() {
   ANDON_OUTCOMES="build/outcomes/${name// /-}.json" COVERAGE_FILE="build/coverage/${name// /-}" "$@" || failed+=("$name")
 }
 
+# No part is waited for longer than three quarters of an hour; the longest takes a quarter of it on two cores.
+pytests() { timeout --foreground --signal INT --kill-after 60 2700 pytest -n 2 --tb=short "$@"; }
+
 # Per package and in total: percent of lines and branches that a test ran.
 coverage_by_package() {
   export COVERAGE_FILE=build/coverage/all
@@ -40,16 +43,16 @@ print(f"  {'coverage in total':24} {report['totals']['percent_covered']:5.1f} % 
 PY
 }
 
-part "unit" pytest tests/unit -n 2 --tb=short --cov --cov-report=
-part "integration on PostgreSQL 18" pytest tests/integration -n 2 --tb=short --cov --cov-report=
+part "unit" pytests tests/unit --cov --cov-report=
+part "integration on PostgreSQL 18" pytests tests/integration --cov --cov-report=
 part "coverage" coverage_by_package
 if [ -x "$DEBIAN_POSTGRES/postgres" ]; then # what starts a server of its own does so on the embedded one alone
-  ANDON_TEST_POSTGRES=$DEBIAN_POSTGRES part "integration on PostgreSQL 15" pytest tests/integration -n 2 --tb=short \
+  ANDON_TEST_POSTGRES=$DEBIAN_POSTGRES part "integration on PostgreSQL 15" pytests tests/integration \
     -m "not kill and not embedded" --ignore tests/integration/test_embedded.py --ignore tests/integration/test_serving.py
 else
   echo "── integration on PostgreSQL 15: left out, there is no $DEBIAN_POSTGRES (Debian's package postgresql)"
 fi
-part "browser" pytest tests/browser --tb=short
+part "browser" pytests tests/browser
 part "features" python -m tests.features --check
 
 if [ ${#failed[@]} -gt 0 ]; then

@@ -48,7 +48,7 @@ end
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
-    '\nfigures {"requests": %d, "seconds": %f, "refused": %d, "broken": %d, "p50_ms": %f, "p90_ms": %f, "p99_ms": %f, "max_ms": %f}\n',
+    '\nfigures {"requests": %d, "seconds": %f, "refused": %d, "broken": %d, "p50_ms": %f, "p90_ms": %f, "p95_ms": %f, "p99_ms": %f, "max_ms": %f}\n',
     summary.requests, summary.duration / 1e6, e.status, e.connect + e.read + e.write + e.timeout,
-    latency:percentile(50) / 1000, latency:percentile(90) / 1000, latency:percentile(99) / 1000, latency.max / 1000))
+    latency:percentile(50) / 1000, latency:percentile(90) / 1000, latency:percentile(95) / 1000, latency:percentile(99) / 1000, latency.max / 1000))
 end

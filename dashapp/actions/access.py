@@ -1,7 +1,6 @@
 """Getting in: the first owner, accounts, signing in, passwords. What comes after is in `dashapp.actions.sessions`."""
 
 import hashlib
-import ipaddress
 import logging
 import math
 import re
@@ -15,8 +14,10 @@ from dashapp.actions.actor import ActionError, Actor, require
 from dashapp.actions.keys import hash_of
 from dashapp.actions.sessions import end_session, enter_tenant, list_sessions, sign_out
 from dashapp.domain.fleet import Role
+from dashapp.domain.limits import network_of
 from db.commands import audit
 from db.commands import people as commands
+from db.commands.tokens import delete_families_of
 from db.engine import Database
 from db.queries import people as queries
 from db.tenancy import tenant_transaction
@@ -34,6 +35,7 @@ __all__ = [
     "has_users",
     "list_sessions",
     "note_token",
+    "register",
     "sign_in",
     "sign_out",
 ]
@@ -57,11 +59,14 @@ class SignedIn:
 
 
 class SignInRefused(Exception):
-    """Not signed in: `credentials` or `too_many`. `retry_after_s` says when the next attempt is looked at, in seconds."""
+    """Not signed in: `credentials`, `refresh` or `too_many`. `retry_after_s` says when the next attempt is looked at, in seconds."""
 
     def __init__(self, reason: str, retry_after_s: int = 0) -> None:
         minutes = max(math.ceil(retry_after_s / 60), 1)
-        words = {"credentials": "wrong e-mail or password", "too_many": f"too many attempts, try again in {minutes} min"}
+        words = {
+            "credentials": "wrong e-mail or password", "too_many": f"too many attempts, try again in {minutes} min",
+            "refresh": "this refresh token is not valid (any more): sign in again",
+        }  # fmt: skip
         super().__init__(words[reason])
         self.reason = reason
         self.retry_after_s = retry_after_s
@@ -127,6 +132,28 @@ def create_user(
     return user_id
 
 
+def register(
+    database: Database, *, tenant_id: int, email: str, name: str, password: str, address: str | None, now: datetime
+) -> queries.Person:
+    """Somebody makes an account of their own: a viewer of the tenant. Whoever calls this has seen that the setting opens it.
+
+    Raises ActionError for what cannot be taken, 409 where the e-mail address has an account, SignInRefused after many attempts.
+    """
+    count_attempt(database, [(address_subject("register", address), MOST_PER_EMAIL)], now)
+    email, name = _checked_email(email), _checked_name(name)
+    passwords.check(password, email=email, name=name)
+    hashed = passwords.hash_password(password)
+    with tenant_transaction(database.engine, tenant_id) as connection:
+        user_id = commands.insert_user(connection, email, name, hashed, Role.VIEWER, None)
+        if user_id is None:
+            raise ActionError("email", "this e-mail address has an account already", status=409)
+        audit.record(connection, f"user:{user_id}", "register", f"user:{user_id}", {"email": email}, address)
+        person = queries.user(connection, user_id)
+    if person is None:
+        raise ActionError("email", "the account went as it was made; try again", status=409)
+    return person
+
+
 def check_credentials(
     database: Database, email: str, password: str, address: str | None, now: datetime
 ) -> queries.Person:
@@ -138,7 +165,7 @@ def check_credentials(
     email = audit.clean(email).strip()[:254]
     limits = [(_subject("email", email.casefold()), MOST_PER_EMAIL)]
     if address:
-        limits.append((_subject("address", _network(address)), MOST_PER_ADDRESS))
+        limits.append((_subject("address", network_of(address)), MOST_PER_ADDRESS))
     count_attempt(database, limits, now)
     with database.engine.connect() as connection:
         found = queries.find_user(connection, email)
@@ -190,7 +217,7 @@ def note_token(database: Database, person: queries.Person, address: str | None) 
 
 
 def change_password(database: Database, actor: Actor, current: str, new: str, now: datetime) -> int:
-    """Changes the actor's own password and ends all their other sessions; how many.
+    """Changes the actor's own password and ends all their other sessions and programs; how many.
 
     Raises ActionError where the current password is wrong or the new one cannot be taken, SignInRefused after ten wrong ones.
     """
@@ -209,6 +236,7 @@ def change_password(database: Database, actor: Actor, current: str, new: str, no
     with tenant_transaction(database.engine, actor.home) as connection:
         commands.set_password(connection, actor.id, hashed)
         ended = commands.delete_sessions_of(connection, actor.id, except_id=actor.session_id)
+        ended += delete_families_of(connection, actor.id)
         commands.forget_attempt(connection, subject)
         audit.record(connection, actor, "change_password", actor.label, {"sessions_ended": ended})
     changes.announce()
@@ -225,7 +253,7 @@ def count_attempt(database: Database, limits: Sequence[tuple[bytes, int]], now: 
 
 def address_subject(purpose: str, address: str | None) -> bytes:
     """What attempts from a network address are counted under; IPv6 by /64, which one customer has to themselves."""
-    return _subject(purpose, _network(address or "unknown"))
+    return _subject(purpose, network_of(address))
 
 
 def _note_failure(database: Database, found: queries.Credentials | None, address: str | None) -> None:
@@ -256,18 +284,6 @@ def _first_tenant(tenants: Sequence[queries.Tenant], person: queries.Person, *, 
 
 def _subject(purpose: str, value: str) -> bytes:
     return hashlib.sha256(f"{purpose}:{value}".encode()).digest()
-
-
-def _network(address: str) -> str:
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.IPv6Network((parsed, 64), strict=False))
-    return str(parsed)
 
 
 def _checked_email(email: str) -> str:

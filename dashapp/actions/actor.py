@@ -5,7 +5,7 @@ from typing import Literal
 
 from dashapp.domain.fleet import Role
 
-Kind = Literal["user", "key", "job", "command"]
+Kind = Literal["user", "key", "kiosk", "job", "command"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,8 @@ class Actor:
     """Who acts, in the tenant `tenant_id`. Frozen: a changed role is a new actor, read from the database again.
 
     `lines` narrows a person to lines of the plant (None: every line). `home_tenant_id` is the tenant that the person belongs
-    to, another one than `tenant_id` while somebody of the platform looks into a customer's plant.
+    to, another one than `tenant_id` while somebody of the platform looks into a customer's plant. `device_id` is the one device that a key
+    is for (None: every device).
     """
 
     kind: Kind
@@ -26,11 +27,12 @@ class Actor:
     is_platform: bool = False
     home_tenant_id: int | None = None
     session_id: int | None = None
+    device_id: int | None = None
 
     @property
     def label(self) -> str:
-        """How the audit log names the actor: `user:7`, `key:3`, `job:simulate`, `command`."""
-        if self.kind in ("user", "key"):
+        """How the audit log names the actor: `user:7`, `key:3`, `kiosk:2`, `job:simulate`, `command`."""
+        if self.kind in ("user", "key", "kiosk"):
             return f"{self.kind}:{self.id}"
         return f"{self.kind}:{self.name}" if self.kind == "job" and self.name else self.kind
 
@@ -51,14 +53,21 @@ class ActionError(Exception):
 
 
 class Forbidden(Exception):
-    """The actor's role does not include what is asked. `required` is the least role that may."""
+    """The actor's role does not include what is asked. `required` is the least role that may; "person": no wall screen may."""
 
-    def __init__(self, required: Role | Literal["platform"]) -> None:
+    def __init__(self, required: Role | Literal["platform", "person"]) -> None:
         super().__init__(f"this needs the role {required}")
         self.required = required
 
 
 def require(actor: Actor, role: Role) -> None:
-    """Passes an actor whose role includes `role`. Raises Forbidden for everyone else."""
+    """Passes an actor whose role includes `role`. Raises Forbidden for everyone else, and for every wall screen: it only shows."""
+    require_no_screen(actor)
     if not actor.role.includes(role):
         raise Forbidden(role)
+
+
+def require_no_screen(actor: Actor) -> None:
+    """Passes everyone but a wall screen. Raises Forbidden."""
+    if actor.kind == "kiosk":
+        raise Forbidden("person")

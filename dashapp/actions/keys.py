@@ -13,7 +13,7 @@ from db.engine import Database
 from db.queries import people as queries
 from db.tenancy import tenant_transaction
 
-SCOPES = ("ingest",)
+SCOPES = ("ingest", "read")
 SHORTEST_PRESET = 8
 PRESET_NAME = "preset by ANDON_INGEST_KEY"
 

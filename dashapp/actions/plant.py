@@ -3,6 +3,8 @@
 from sqlalchemy import text
 
 from dashapp.settings import Settings
+from db.commands.reasons import ensure_default_reasons
+from db.commands.rules import ensure_default_rules
 from db.engine import Database
 from db.tenancy import tenant_transaction
 
@@ -21,4 +23,6 @@ def ensure_plant(database: Database, settings: Settings) -> int:
             text("update tenants set settings = settings || jsonb_build_object('auto_register', cast(:on as boolean))"),
             {"on": settings.auto_register},
         )
+        ensure_default_rules(connection, tenant_id)
+        ensure_default_reasons(connection)
     return tenant_id

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dashapp.actions import changes
-from dashapp.actions.actor import ActionError, Actor, Forbidden
+from dashapp.actions.actor import ActionError, Actor, Forbidden, require_no_screen
 from dashapp.actions.keys import hash_of
 from dashapp.domain.fleet import Role
 from db.commands import audit
@@ -17,6 +17,7 @@ from db.engine import Database
 from db.queries import people as queries
 from db.tenancy import tenant_reading, tenant_transaction
 
+SESSION_COOKIE = "andon_session"
 TOUCH_EVERY = timedelta(minutes=1)
 TOKEN_LENGTH = 43  # 32 bytes as URL-safe text
 
@@ -118,6 +119,7 @@ def enter_tenant(database: Database, actor: Actor, tenant_id: int) -> None:
 
 def _tenant_of(actor: Actor, user_id: int | None) -> int:
     """Where the sessions in question are. Raises Forbidden for somebody else's, unless the actor administers the tenant."""
+    require_no_screen(actor)
     if user_id is None or (user_id == actor.id and actor.kind == "user"):
         return actor.home
     if not actor.role.includes(Role.ADMIN):

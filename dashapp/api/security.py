@@ -1,101 +1,177 @@
-"""Who a program is: a person by bearer token (JWT), a device by its key.
+"""Who a program is: a person by bearer token (JWT) or by the session of their browser, a device or a script by its key.
 
-A token says who somebody is and until when; what they may do is read from the database with every request, so a changed role and a
-disabled account hold at once, and a changed password ends the tokens that were given for the old one.
+What they may do is read from the database and remembered for five seconds at most: a changed role, a disabled account, a changed password,
+a revoked key and a signed-out program hold at once on this replica, and within five seconds on the others. Whoever brings nothing that is
+good is a stranger, and counts by the network address.
 """
 
-import hashlib
-import secrets
-import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Annotated
 
-import jwt
-from fastapi import Request
-from sqlalchemy import Engine
+import anyio.to_thread
+from fastapi import Depends, FastAPI, Request
+from starlette.requests import HTTPConnection
 
 from dashapp.actions import changes
-from dashapp.actions.actor import Actor
+from dashapp.actions.actor import Actor, Forbidden
 from dashapp.actions.keys import hash_of
+from dashapp.actions.sessions import SESSION_COOKIE, SessionReader, actor_of
+from dashapp.api.browser import is_ours
 from dashapp.api.problems import Problem
+from dashapp.api.tokens import LONGEST_TOKEN, Caller, read_caller, unauthorised
 from dashapp.domain.fleet import Role
-from db.commands.installation import shared_secret
+from dashapp.ingest.services import Services
 from db.engine import Database
 from db.queries import people as queries
-from db.tenancy import tenant_reading
-
-ALGORITHM = "HS256"
-ISSUER = "andon"
-AUDIENCE = "andon-api"
-CLAIMS = ["exp", "iat", "iss", "aud", "sub", "tid", "jti"]
-LONGEST_TOKEN = 4_096
-SECRET_READ_EVERY_S = 60.0
-_secrets: WeakKeyDictionary[Engine, tuple[float, str]] = WeakKeyDictionary()
-_secrets_lock = threading.Lock()
 
 
-def issue_token(
-    database: Database, user: queries.Person, *, minutes: int = 30, now: datetime | None = None, tenant_id: int | None = None
-) -> str:
-    """A bearer token valid for `minutes`, for the person's own tenant or, for people of the platform, the one that is named."""
-    now = now or datetime.now(UTC)
-    claims = {
-        "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + timedelta(minutes=minutes), "sub": str(user.id),
-        "tid": user.tenant_id, "act": tenant_id or user.tenant_id, "pwd": _password_mark(user), "jti": secrets.token_urlsafe(12),
-    }  # fmt: skip
-    return jwt.encode(claims, _signing_secret(database), algorithm=ALGORITHM)
+class Doorkeeper:
+    """Says who calls, for HTTP and WebSocket alike: one a server, as `app.state.doorkeeper`."""
+
+    def __init__(self, services: Services, keys: "KeyRing") -> None:
+        self._services = services
+        self._keys = keys
+        self._sessions = SessionReader(services.database, timedelta(hours=services.settings.session_hours))
+        self._people: changes.Recent[Caller] = changes.Recent()
+
+    async def admit(self, connection: HTTPConnection) -> Caller:
+        """Who calls. Raises Problem 401 or 403 (a page of another site), TooMany where they called too often."""
+        limits, address = self._services.limits, address_of(connection)
+        kind, secret = credential_of(connection)
+        if not secret:
+            limits.stranger(address)
+            raise unauthorised("a bearer token is needed; POST /api/v1/auth/login gives one")
+        if kind == "session" and not is_ours(connection):
+            detail = "This came from another site. A program comes with a bearer token instead of a session's cookie."
+            raise Problem(403, "Not allowed", detail, field="Origin", reason="not one of Andon's own pages")
+        hashed = hash_of(secret)
+        known = limits.is_proven(hashed)
+        if not known:
+            limits.stranger(address)
+        caller = self.remembered(kind, hashed)
+        if caller is None:
+            try:
+                caller = await anyio.to_thread.run_sync(self._look_up, kind, secret, hashed, address)
+            except Problem:
+                limits.disprove(hashed)
+                raise
+        if not known:
+            limits.give_back(address)
+            limits.prove(hashed)
+        limits.program(caller.actor.label)
+        return replace(caller, actor=replace(caller.actor, address=address))
+
+    def remembered(self, kind: str, hashed: bytes) -> Caller | None:
+        """Who it is as far as that is in memory; asks nobody."""
+        if kind == "key":
+            grant = self._keys.peek(hashed)
+            return None if grant is None else _caller_of(grant)
+        caller = self._people.peek(hashed)
+        return None if caller is None or caller.until <= time.time() else caller
+
+    def _look_up(self, kind: str, secret: str, hashed: bytes, address: str | None) -> Caller:
+        if kind == "key":
+            grant = self._keys.find(secret)
+            if grant is None:
+                raise unauthorised("this key is unknown or revoked", field="X-API-Key", reason="unknown or revoked")
+            return _caller_of(grant)
+        if kind == "session":
+            session = self._sessions.find(secret, datetime.now(UTC))
+            if session is None:
+                raise unauthorised("this session has ended; sign in again")
+            return Caller(actor_of(session, address), until=session.expires_at.timestamp())
+        before = changes.count()
+        caller = read_caller(self._services.database, secret, address=address)
+        self._people.keep(hashed, caller, before)
+        return caller
 
 
-def read_token(database: Database, token: str, *, address: str | None = None) -> Actor:
-    """Who a bearer token speaks for, with the role that they have now. Raises Problem 401 for one that is not valid (any more)."""
-    if len(token) > LONGEST_TOKEN:
-        raise _unauthorised("the token is not valid")
-    try:
-        claims = jwt.decode(
-            token,
-            _signing_secret(database),
-            algorithms=[ALGORITHM],
-            audience=AUDIENCE,
-            issuer=ISSUER,
-            options={"require": CLAIMS},
-        )
-        user_id, tenant_id, active_id = int(claims["sub"]), int(claims["tid"]), int(claims.get("act", claims["tid"]))
-    except jwt.ExpiredSignatureError as error:
-        raise _unauthorised("the token has expired") from error
-    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
-        raise _unauthorised("the token is not valid") from error
-    with tenant_reading(database.engine, tenant_id) as connection:
-        user = queries.user(connection, user_id)
-    if user is None or user.disabled_at is not None or not secrets.compare_digest(str(claims.get("pwd")), _password_mark(user)):
-        raise _unauthorised("the token is not valid any more")
-    abroad = active_id != tenant_id
-    if abroad and not (user.is_platform and _exists(database, active_id)):
-        raise _unauthorised("the token is not valid any more")
-    role, lines = (Role.ADMIN, None) if abroad else (Role(user.role), user.lines)  # as in a session, see actor_of
-    return Actor(
-        "user", user.id, active_id, role, lines, user.name, address, is_platform=user.is_platform, home_tenant_id=tenant_id,
-    )  # fmt: skip
+def credential_of(connection: HTTPConnection) -> tuple[str, str]:
+    """What a request comes with: ("key" | "bearer" | "session", the secret); the secret is "" where there is none.
+
+    A key in `X-API-Key`, `Authorization: ApiKey …` or, as some gateways do, `Bearer …`; a token has two dots, a key has none.
+    """
+    headers = connection.headers
+    secret = headers.get("x-api-key") or _bearer(headers, "apikey")
+    if secret:
+        return "key", secret
+    secret = _bearer(headers)
+    if secret:
+        return ("bearer" if secret.count(".") == 2 or len(secret) > LONGEST_TOKEN else "key"), secret
+    if "authorization" in headers:
+        return "bearer", ""
+    return "session", connection.cookies.get(SESSION_COOKIE, "")
 
 
-def _exists(database: Database, tenant_id: int) -> bool:
-    with database.engine.connect() as connection:
-        return any(tenant.id == tenant_id for tenant in queries.tenants(connection))
+class Access:
+    """FastAPI dependency: the actor, who has at least this role. Declares what the table of routes says, too.
+
+    `key` is the scope with which a key may come as well, in that role; `one_device` lets the key of one device in: the route then looks
+    at `actor.device_id`.
+    """
+
+    def __init__(self, role: Role, *, key: str | None = None, one_device: bool = False) -> None:
+        self.role = role
+        self.key = key
+        self.one_device = one_device
+
+    async def __call__(self, request: Request) -> Actor:
+        """The actor; who it is was found before the body was read, where the route is one of `routes.Route`."""
+        return (await self.admit(request)).actor
+
+    async def admit(self, request: Request) -> Caller:
+        """Who calls. Raises Problem 401 or 403, Forbidden, TooMany."""
+        kept: Caller | None = getattr(request.state, "caller", None)
+        if kept is not None:
+            return kept
+        doorkeeper: Doorkeeper = request.app.state.doorkeeper
+        caller = self.checked(await doorkeeper.admit(request))
+        request.state.caller = caller
+        return caller
+
+    def checked(self, caller: Caller) -> Caller:
+        """The caller in the role that the route is for. Raises Problem 403, Forbidden."""
+        actor, scopes = caller.actor, caller.scopes
+        if scopes is None:
+            if not actor.role.includes(self.role):
+                raise Forbidden(self.role)
+            return caller
+        if self.key is None:
+            raise Problem(403, "Not allowed", "This needs a person: a key may not do it.", field="X-API-Key", reason="needs a person")
+        if self.key not in scopes:
+            raise Problem(403, "Not allowed", f"This key may not {self.key}.", field="X-API-Key", reason=f"needs the scope {self.key}")
+        if actor.device_id is not None and not self.one_device:
+            raise Problem(403, "Not allowed", "This key is for one device.", field="X-API-Key", reason="is for one device")
+        return replace(caller, actor=replace(actor, role=self.role))
 
 
-def signed_in(request: Request) -> Actor:
-    """FastAPI dependency: the person of the request's bearer token. Raises Problem 401."""
-    token = _bearer(request.headers)
-    if not token:
-        raise _unauthorised("a bearer token is needed; POST /api/v1/auth/login gives one")
-    return read_token(request.app.state.services.database, token, address=address_of(request))
+signed_in = Access(Role.VIEWER)
+Person = Annotated[Actor, Depends(signed_in)]
+Viewer = Annotated[Actor, Depends(Access(Role.VIEWER, key="read"))]
+DeviceViewer = Annotated[Actor, Depends(Access(Role.VIEWER, key="read", one_device=True))]
+Operator = Annotated[Actor, Depends(Access(Role.OPERATOR))]
+Manager = Annotated[Actor, Depends(Access(Role.MANAGER))]
+Admin = Annotated[Actor, Depends(Access(Role.ADMIN))]
+Reporter = Annotated[Actor, Depends(Access(Role.OPERATOR, key="ingest", one_device=True))]
 
 
-def address_of(request: Request) -> str | None:
+def register(api: FastAPI, services: Services) -> None:
+    """Sets up what the dependencies above ask: `app.state.services`, `.keys` and `.doorkeeper`."""
+    api.state.services = services
+    api.state.keys = KeyRing(services.database)
+    api.state.doorkeeper = Doorkeeper(services, api.state.keys)
+
+
+def _caller_of(grant: queries.KeyGrant) -> Caller:
+    return Caller(Actor("key", grant.id, grant.tenant_id, Role.VIEWER, device_id=grant.device_id), grant.scopes)
+
+
+def address_of(connection: HTTPConnection) -> str | None:
     """Where the request comes from; behind a trusted proxy what the proxy says."""
-    return None if request.client is None else request.client.host
+    return None if connection.client is None else connection.client.host
 
 
 class KeyRing:
@@ -109,21 +185,14 @@ class KeyRing:
         """What is remembered of a key; asks nobody. None also where nothing is known."""
         return self._recent.peek(hash_of(secret))
 
+    def peek(self, hashed: bytes) -> queries.KeyGrant | None:
+        """The same, by the hash."""
+        return self._recent.peek(hashed)
+
     def find(self, secret: str) -> queries.KeyGrant | None:
         """What the key opens; None where there is no such key, or it was revoked."""
         hashed = hash_of(secret)
         return self._recent.find(hashed, lambda: self._read(hashed))
-
-    def read_key(self, headers: Mapping[str, str], scope: str) -> queries.KeyGrant:
-        """The key of a request: `X-API-Key`, else `Authorization: Bearer …` or `ApiKey …`. Raises Problem 401 or 403."""
-        secret = headers.get("x-api-key") or _bearer(headers, "bearer", "apikey")
-        grant = self.find(secret) if secret else None
-        if grant is None:
-            reason = "unknown or revoked" if secret else "missing"
-            raise _unauthorised(f"a key is needed: {reason}", field="X-API-Key", reason=reason, scheme="ApiKey")
-        if scope not in grant.scopes:
-            raise Problem(403, "Not allowed", f"This key may not {scope}.", field="X-API-Key", reason=f"needs the scope {scope}")
-        return grant
 
     def _read(self, hashed: bytes) -> queries.KeyGrant | None:
         with self._database.engine.connect() as connection:
@@ -133,25 +202,3 @@ class KeyRing:
 def _bearer(headers: Mapping[str, str], *schemes: str) -> str:
     scheme, _, rest = headers.get("authorization", "").partition(" ")
     return rest.strip() if scheme.lower() in (schemes or ("bearer",)) else ""
-
-
-def _unauthorised(detail: str, *, scheme: str = "Bearer", **more: Any) -> Problem:
-    challenge = {"WWW-Authenticate": f'{scheme} realm="andon"'}
-    return Problem(401, "Not signed in", f"{detail[:1].upper()}{detail[1:]}.", headers=challenge, **more)
-
-
-def _password_mark(user: queries.Person) -> str:
-    """Ties a token to the password of its time, without saying anything about it: half the SHA-256 of a salted slow hash."""
-    return hashlib.sha256((user.password_hash or "").encode()).hexdigest()[:32]
-
-
-def _signing_secret(database: Database) -> str:
-    """The installation's secret, read again every minute: who replaces it ends every token."""
-    with _secrets_lock:
-        known = _secrets.get(database.engine)
-    if known is not None and time.monotonic() - known[0] < SECRET_READ_EVERY_S:
-        return known[1]
-    secret = shared_secret(database.engine, "jwt")
-    with _secrets_lock:
-        _secrets[database.engine] = (time.monotonic(), secret)
-    return secret

@@ -26,6 +26,7 @@ class MachineState(StrEnum):
     MICRO = "micro"  # no unit for at most MICRO_STOP_S, without a fault
     DOWN = "down"  # no unit, and a fault at some time of it
     IDLE = "idle"  # no unit for longer, without a fault
+    OFF = "off"  # no unit and no fault, where nothing was planned
     UNKNOWN = "unknown"  # nothing was reported
 
 
@@ -70,14 +71,19 @@ def machine_spans(
     count = max(-(-end_us // MINUTE_US) - first, 0)
     if count == 0:
         return []
-    units, fault = _filled(minutes, first, count, max(1, round(3 * period_s / 60)))
+    units, fault = filled(minutes, first, count, silence_minutes(period_s))
     states = _states(units, fault, int(micro_stop_s // 60))
     if end_us % MINUTE_US and count > 1 and not (units[-1] > 0 or fault[-1] > 0):
         states[-1] = states[-2]
     return _spans(states, first, start_us, end_us)
 
 
-def _filled(minutes: Minutes, first: int, count: int, longest: int) -> tuple[Floats, Floats]:
+def silence_minutes(period_s: float) -> int:
+    """How many minutes on end without a reading are not unknown, for a machine that reports so often."""
+    return max(1, round(3 * period_s / 60))
+
+
+def filled(minutes: Minutes, first: int, count: int, longest: int) -> tuple[Floats, Floats]:
     """Units and faults by minute of the range; short silences take what the next known minute says."""
     index = minutes.time_us // MINUTE_US - first
     inside = (index >= 0) & (index < count)
@@ -92,33 +98,39 @@ def _filled(minutes: Minutes, first: int, count: int, longest: int) -> tuple[Flo
     return units, fault
 
 
-_RUNNING, _FAULTY, _STILL, _SILENT = range(4)
+RUNNING, FAULTY, STILL, SILENT = range(4)
+
+
+def minute_kinds(units: Floats, fault: Floats) -> Ints:
+    """What was measured in each minute: RUNNING, FAULTY, STILL or SILENT."""
+    what = np.full(len(units), STILL)
+    what[np.isnan(units)] = SILENT
+    what[fault > 0] = FAULTY
+    what[(units > 0) & ~(fault > 0)] = RUNNING
+    return what
 
 
 def _states(units: Floats, fault: Floats, micro_minutes: int) -> list[MachineState]:
     """The state of each minute; a stop is judged as a whole: by its length, and by a fault anywhere in it."""
-    what = np.full(len(units), _STILL)
-    what[np.isnan(units)] = _SILENT
-    what[fault > 0] = _FAULTY
-    what[(units > 0) & ~(fault > 0)] = _RUNNING
+    what = minute_kinds(units, fault)
     states: list[MachineState] = []
     at = 0
     while at < len(what):
         kind = what[at]
         until = at
-        while until < len(what) and (what[until] == kind or (kind in (_FAULTY, _STILL) and what[until] in (_FAULTY, _STILL))):
+        while until < len(what) and (what[until] == kind or (kind in (FAULTY, STILL) and what[until] in (FAULTY, STILL))):
             until += 1
         states += [_state(kind, what[at:until], micro_minutes)] * (until - at)
         at = until
     return states
 
 
-def _state(kind: np.int64, run: NDArray[np.int64], micro_minutes: int) -> MachineState:
-    if kind == _RUNNING:
+def _state(kind: np.int64, run: Ints, micro_minutes: int) -> MachineState:
+    if kind == RUNNING:
         return MachineState.RUN
-    if kind == _SILENT:
+    if kind == SILENT:
         return MachineState.UNKNOWN
-    if (run == _FAULTY).any():
+    if (run == FAULTY).any():
         return MachineState.DOWN
     return MachineState.MICRO if len(run) <= micro_minutes else MachineState.IDLE
 
@@ -129,6 +141,38 @@ def _spans(states: Sequence[MachineState], first: int, start_us: int, end_us: in
         Span(max((first + low) * MINUTE_US, start_us), min((first + high) * MINUTE_US, end_us), states[low])
         for low, high in itertools.pairwise(edges)
     ]
+
+
+def off_shift(spans: Sequence[Span], busy: Sequence[tuple[int, int]]) -> list[Span]:
+    """The spans with what is idle outside of planned working time called off: nights, breaks, free days.
+
+    `busy` are the planned intervals in order and apart, start ≤ time < end in µs. Running and faults stay what they are.
+    """
+    found: list[Span] = []
+    for span in spans:
+        parts = _split(span, busy) if span.state in (MachineState.IDLE, MachineState.MICRO) else [span]
+        for part in parts:
+            if found and found[-1].state is part.state:
+                found[-1] = Span(found[-1].start_us, part.end_us, part.state)
+            else:
+                found.append(part)
+    return found
+
+
+def _split(span: Span, busy: Sequence[tuple[int, int]]) -> list[Span]:
+    parts: list[Span] = []
+    at = span.start_us
+    for low, high in busy:
+        low, high = max(low, at), min(high, span.end_us)
+        if high <= low:
+            continue
+        if low > at:
+            parts.append(Span(at, low, MachineState.OFF))
+        parts.append(Span(low, high, span.state))
+        at = high
+    if at < span.end_us:
+        parts.append(Span(at, span.end_us, MachineState.OFF))
+    return parts
 
 
 def standing_since(spans: Sequence[Span]) -> int | None:

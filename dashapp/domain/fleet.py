@@ -57,7 +57,10 @@ class SensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class DeviceSpec:
-    """A thing that reports; a machine is a device that produces, so it has OEE."""
+    """A thing that reports; a machine is a device that produces, so it has OEE.
+
+    `accepts_new`: sensors that it was not made with are made when it first names them.
+    """
 
     key: str
     name: str
@@ -66,6 +69,7 @@ class DeviceSpec:
     sensors: tuple[SensorSpec, ...]
     is_machine: bool = False
     template: str = "blank"
+    accepts_new: bool = False
 
 
 def machine(

@@ -17,6 +17,7 @@ from dashapp.domain.fleet import DeviceSpec, SensorKind, SensorSpec
 from dashapp.domain.simulation_episodes import (
     DAY_US,
     SECOND_US,
+    Course,
     Episode,
     EpisodeKind,
     episodes,
@@ -34,8 +35,19 @@ from dashapp.domain.simulation_machine import (
     warmth,
 )
 
-__all__ = ["Episode", "EpisodeKind", "due_times", "episodes", "ideal_units_per_s", "running_windows", "simulate"]
+__all__ = [
+    "SEED",
+    "Course",
+    "Episode",
+    "EpisodeKind",
+    "due_times",
+    "episodes",
+    "ideal_units_per_s",
+    "running_windows",
+    "simulate",
+]
 
+SEED = 1  # of the plant that is served
 _LONGEST_PERIOD_S = 86_400
 
 
@@ -43,7 +55,7 @@ def simulate(
     device: DeviceSpec,
     times_us: NDArray[np.int64],
     *,
-    seed: int = 1,
+    seed: int = SEED,
     period_s: float | None = None,
     extra: Sequence[Episode] = (),
 ) -> dict[str, NDArray[np.float64]]:

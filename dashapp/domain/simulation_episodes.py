@@ -31,13 +31,21 @@ class EpisodeKind(StrEnum):
     REJECTS = "rejects"  # the machine runs, but more of what it makes is bad
 
 
+class Course(StrEnum):
+    """How an anomaly goes to its peak and back."""
+
+    HOLD = "hold"  # rises, holds, falls
+    CREEP = "creep"  # creeps up for most of its time
+    JUMP = "jump"  # is there almost at once, and fades
+
+
 @dataclass(frozen=True, slots=True)
 class Episode:
     """Something that happens to one device from `start_us` until before `end_us` (microseconds, UTC).
 
     `sensor` is the gauge of an anomaly, the device's first gauge where it is not named. A `strength` of 1 takes an
     anomaly clearly past the alert limit, one below 0.8 stays short of it, a negative one goes to the lower limit where
-    there are two. For rejects it scales the share of bad units: 1 adds 20 %.
+    there are two. For rejects it scales the share of bad units: 1 adds 20 %. An anomaly that names no `course` has one of its own.
     """
 
     device: str
@@ -46,6 +54,7 @@ class Episode:
     end_us: int
     sensor: str | None = None
     strength: float = 1.0
+    course: Course | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +73,18 @@ _CHARACTERS = {
     "MX-03": MachineCharacter(0.20, 0.06, 3.0, 0.018),  # inspection: often waits for parts
 }
 
-# From hour, to hour, share of full speed. Two shifts on weekdays, 06:00 to 22:00. Beyond them MX-01 goes on with fewer
-# people, and MX-02 and MX-03 take turns, so that at any moment of the week two machines are meant to produce.
-_Hours = tuple[tuple[int, int, float], ...]
+# From hour, to hour, share of full speed. Building A (MX-01, MX-02) works around the clock, at night and on weekends with fewer people;
+# Building B (MX-03) two shifts on weekdays, 06:00 to 22:00, and stands still in their breaks. So at any moment of the week two machines
+# are meant to produce. The demo plant's shift calendars say the same.
+_Hours = tuple[tuple[float, float, float], ...]
 _ALWAYS: _Hours = ((0, 24, 1.0),)
+_AROUND: _Hours = ((0, 6, 0.8), (6, 22, 1.0), (22, 24, 0.8))
 _WEEKDAYS: dict[str, _Hours] = {
-    "MX-01": ((0, 6, 0.8), (6, 22, 1.0), (22, 24, 0.8)),
-    "MX-02": ((0, 2, 0.6), (6, 22, 1.0), (22, 24, 0.6)),
-    "MX-03": ((2, 6, 0.6), (6, 22, 1.0)),
+    "MX-01": _AROUND,
+    "MX-02": _AROUND,
+    "MX-03": ((6, 9, 1.0), (9.25, 12, 1.0), (12.5, 17, 1.0), (17.25, 19.5, 1.0), (20, 22, 1.0)),
 }
-_WEEKENDS: dict[str, _Hours] = {
-    "MX-01": ((0, 24, 0.8),),
-    "MX-02": ((0, 2, 0.6), (6, 14, 0.6), (22, 24, 0.6)),
-    "MX-03": ((2, 6, 0.6), (14, 22, 0.6)),
-}
+_WEEKENDS: dict[str, _Hours] = {"MX-01": ((0, 24, 0.8),), "MX-02": ((0, 24, 0.8),), "MX-03": ()}
 
 ANOMALY_SHARE = 0.05
 _ANOMALIES_A_DAY = 8.0
@@ -105,7 +112,7 @@ def is_weekend(day: int) -> bool:
 def running_windows(device: DeviceSpec, day: int) -> list[tuple[int, int, float]]:
     """When the device runs in a day: (start_us, end_us, share of full speed), in order, next to each other or apart."""
     hours = (_WEEKENDS if is_weekend(day) else _WEEKDAYS).get(device.key, _ALWAYS)
-    return [(day * DAY_US + start * HOUR_US, day * DAY_US + end * HOUR_US, speed) for start, end, speed in hours]
+    return [(day * DAY_US + int(start * HOUR_US), day * DAY_US + int(end * HOUR_US), speed) for start, end, speed in hours]
 
 
 def episodes(device: DeviceSpec, start_us: int, end_us: int, *, seed: int = 1) -> list[Episode]:
@@ -221,6 +228,8 @@ def _placed(chains: list[list[Episode]], windows: list[tuple[int, int]], rng: np
     Slices instead of independent moments keep troubles from piling up in one hour. What does not fit before its window
     ends is left out.
     """
+    if not windows:
+        return []
     total = sum(end - start for start, end in windows)
     placed: list[Episode] = []
     free_from = 0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashapp.domain.fleet import DeviceSpec, SensorSpec
-from dashapp.domain.simulation_episodes import DAY_US, HOUR_US, SECOND_US, Episode
+from dashapp.domain.simulation_episodes import DAY_US, HOUR_US, SECOND_US, Course, Episode
 from dashapp.domain.simulation_noise import smooth, stable_hash, uniform
 
 Ints = NDArray[np.int64]
@@ -63,6 +63,7 @@ _MARGIN = 0.07  # of the range, kept free between normal values and an alert lim
 _BEYOND = 0.06  # of the range, how far past the limit an anomaly of strength 1 goes
 _UNREST = 0.03  # of the range, less than what an anomaly goes past the limit
 _AMBIENT_C = 20.0
+_COURSES = tuple(Course)
 
 
 def usual_range(sensor: SensorSpec) -> tuple[float, float]:
@@ -118,7 +119,8 @@ def with_anomaly(values: Floats, times: Ints, sensor: SensorSpec, episode: Episo
         aim = (high if sensor.limit_high is None else sensor.limit_high) + _BEYOND * span
     peak = middle + abs(episode.strength) * (aim - middle)
     key = stable_hash("anomaly", seed, episode.device, sensor.key, episode.start_us)
-    weight = _course(key, (times - episode.start_us) / (episode.end_us - episode.start_us))
+    course = episode.course or _COURSES[key % 3]
+    weight = _weight(course, (times - episode.start_us) / (episode.end_us - episode.start_us))
     unrest = _UNREST * span * smooth(key, times, 30 * SECOND_US)
     return (1.0 - weight) * values + weight * (peak + unrest)
 
@@ -142,12 +144,11 @@ def touched(times: Ints, episodes: Sequence[Episode]) -> list[tuple[Episode, sli
     return [(e, slice(int(i), int(j))) for e, i, j in zip(episodes, first, last, strict=True) if i < j]
 
 
-def _course(key: int, part: Floats) -> Floats:
-    """How far an anomaly has come, 0 to 1, at a part of its time: it rises, holds and falls, or creeps up, or jumps."""
-    course = key % 3
-    if course == 0:
+def _weight(course: Course, part: Floats) -> Floats:
+    """How far an anomaly has come, 0 to 1, at a part of its time."""
+    if course is Course.HOLD:
         return _step(part / 0.25) * _step((1.0 - part) / 0.25)
-    if course == 1:
+    if course is Course.CREEP:
         creep: Floats = np.minimum(part / 0.8, 1.0) ** 1.6
         return creep * _step((1.0 - part) / 0.2)
     return _step(part / 0.06) * _step((1.0 - part) / 0.6)

@@ -189,7 +189,7 @@ def trend(time_us: Ints, value: Floats, weight: Ints | None = None) -> Trend:
     effective sample size n (1 - r) / (1 + r), r being the residuals' correlation at lag one
     (Santer et al. 2000, J. Geophys. Res. 105, 7337).
     """
-    hours, level = _binned(time_us, value, np.ones(len(value), np.int64) if weight is None else weight)
+    hours, level = binned(time_us, value, np.ones(len(value), np.int64) if weight is None else weight)
     if len(level) < 3:
         return FLAT
     x, y = hours - hours.mean(), level - level.mean()
@@ -204,8 +204,8 @@ def trend(time_us: Ints, value: Floats, weight: Ints | None = None) -> Trend:
     return Trend(slope, p, Direction.INCREASING if slope > 0 else Direction.DECREASING)
 
 
-def _binned(time_us: Ints, value: Floats, weight: Ints) -> tuple[Floats, Floats]:
-    """At most 500 means over equal times: (hours since the first, means)."""
+def binned(time_us: Ints, value: Floats, weight: Ints) -> tuple[Floats, Floats]:
+    """At most 500 means over equal times: (hours since the first, means). All of shape (n,), times in order."""
     if len(value) == 0:
         return np.empty(0), np.empty(0)
     since = time_us - time_us[0]

@@ -1,7 +1,9 @@
 """What a door hands to the pipeline, and what it is told."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
@@ -63,12 +65,14 @@ class Batch:
     rows: Rows
     done: Callable[[Outcome], None]
     raw: Callable[[int], bytes] | None = None  # the bytes of a row, for the dead letter of one that the database refuses
+    context: Callable[[int], Mapping[str, Any]] | None = None  # and what its bytes do not say
     import_id: int | None = None
     dead: list[DeadLetter] = field(default_factory=list)
     idempotency: Idempotency | None = None
     outcome: Outcome = field(default_factory=Outcome)
     taken: int = 0  # rows already handed to a slice
     settled: int = 0  # rows whose transaction has committed
+    accepted_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)
@@ -83,6 +87,12 @@ class Part:
     def first(self) -> bool:
         """Whether the piece begins the batch."""
         return self.low == 0
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of the piece."""
+        rows = self.batch.rows
+        return rows if self.high - self.low == len(rows) else rows.take(slice(self.low, self.high))
 
     def __len__(self) -> int:
         return self.high - self.low

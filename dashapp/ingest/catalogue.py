@@ -52,6 +52,7 @@ class DeviceEntry:
     status: str
     created_at_us: int
     sensors: dict[str, SensorEntry] = field(default_factory=dict)
+    accepts_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Catalogue:
                 row.id: DeviceEntry(**{**row._mapping, "created_at_us": int(row.created_at_us)})
                 for row in connection.execute(
                     text(
-                        "select id, key, name, place, line, is_machine, template, status,"
+                        "select id, key, name, place, line, is_machine, template, status, accepts_new,"
                         " extract(epoch from created_at) * 1000000 as created_at_us from devices order by position, key"
                     )
                 )

@@ -87,11 +87,21 @@ def _facts(name: str, cells: Sequence[str], decimal: str) -> _Facts:
 
 
 def find_roles(
-    names: Sequence[str], columns: Sequence[Sequence[str]], *, has_header: bool, decimal: str, month_first: bool
+    names: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    *,
+    has_header: bool,
+    decimal: str,
+    month_first: bool,
+    times: Sequence[int] = (),
+    wide: bool = False,
 ) -> Roles | None:
-    """The roles of `columns` (each its cells, all of one length) called `names`; None where no column holds times."""
+    """The roles of `columns` (each its cells, all of one length) called `names`; None where no column holds times.
+
+    `times` are positions that somebody says hold the time; `wide`: every column is a sensor of its own, they say.
+    """
     facts = [_facts(name, cells, decimal) for name, cells in zip(names, columns, strict=True)]
-    found = _find_time(facts, month_first)
+    found = _told_time(facts, times, month_first) if times else _find_time(facts, month_first)
     if found is None:
         return None
     times, time = found
@@ -103,7 +113,7 @@ def find_roles(
     ]
     device = next((p for p in rest if has_header and facts[p].slug in DEVICE_NAMES), None)
     rest = [position for position in rest if position != device]
-    sensor, value = _find_long(facts, rest, has_header)
+    sensor, value = (None, None) if wide else _find_long(facts, rest, has_header)
     if not has_header and sensor is not None and device is None:
         texts = _names_like(facts, rest)
         if len(texts) == 2:
@@ -121,6 +131,13 @@ def find_roles(
     ]
     imported = tuple(sorted(p for p in {*numbers, *silent} if p != quality))
     return Roles(times, time, shares, imported, device, None, None, quality)
+
+
+def _told_time(facts: Sequence[_Facts], times: Sequence[int], month_first: bool) -> tuple[tuple[int, ...], TimeGuess]:
+    """The columns that somebody chose, joined by a blank, and how they write time."""
+    rows = zip(*(facts[position].cells for position in times), strict=True)
+    joined = [" ".join(cells).strip() for cells in rows]
+    return tuple(times), guess_times([cell for cell in joined if cell], month_first=month_first)
 
 
 def _find_time(facts: Sequence[_Facts], month_first: bool) -> tuple[tuple[int, ...], TimeGuess] | None:
@@ -216,7 +233,7 @@ def _find_quality(
     """
     for position in rest:
         fact = facts[position]
-        others = [p for p in numbers if p != position]
+        others = [p for p in numbers[:3] if p != position]  # whether there is one, or more than one, is all that counts
         beside = value is not None or (len(others) == 1 and facts[others[0]].slug in VALUE_NAMES)
         if position == value:
             continue

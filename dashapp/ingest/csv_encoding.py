@@ -1,6 +1,7 @@
 """Bytes → text: which encoding a file is in, told by its first bytes."""
 
 import codecs
+import re
 from pathlib import Path
 
 _MARKS = (
@@ -10,6 +11,11 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+ENCODINGS = (
+    "utf-8", "utf-8-sig", "cp1252", "latin-1", "iso8859-15", "cp1250", "cp850", "utf-16", "utf-16-le", "utf-16-be", "utf-32",
+    "shift_jis", "gb18030",
+)  # fmt: skip
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NOT_TEXT = (
     (b"PK\x03\x04", "an Excel workbook or another ZIP archive; save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save the sheet as CSV"),
@@ -30,21 +36,29 @@ class CsvError(Exception):
         self.reason = reason
 
 
-def decode(sample: bytes) -> tuple[str, str]:
+def decode(sample: bytes, encoding: str | None = None) -> tuple[str, str]:
     """The sample as text (without byte order mark, a cut last character left out) and its encoding, a Python codec.
 
     A byte order mark decides; else NULs in every other place mean UTF-16; else what is valid UTF-8 is; else it is
-    Windows-1252 where it uses that code's own signs, else Latin-1. Raises CsvError("file", …) for what is no text.
+    Windows-1252 where it uses that code's own signs, else Latin-1. `encoding` is somebody's own word for it. Raises CsvError("file", …)
+    for what is no text.
     """
     if not sample.strip():
         raise CsvError("file", "it is empty; expected a header and rows of times and values")
     for start, what in _NOT_TEXT:
         if sample.startswith(start):
             raise CsvError("file", f"this is no CSV file but {what}")
-    encoding = _guess(sample)
-    text = codecs.getincrementaldecoder(encoding)("replace").decode(sample, final=False)
+    encoding = encoding or _guess(sample)
+    if encoding not in ENCODINGS:
+        raise CsvError("encoding", f"“{encoding[:40]}” is not an encoding known here; expected one such as utf-8 or cp1252")
+    try:
+        text = codecs.getincrementaldecoder(encoding)("replace").decode(sample, final=False)
+    except UnicodeError as error:  # UTF-16 without its mark
+        raise CsvError("encoding", f"this is no {encoding}: {error}") from None
     if text.count("\0") > len(text) // 100:
         raise CsvError("file", "this is no text: it is full of NUL bytes")
+    if len(_CONTROLS.findall(text)) > len(text) // 50:
+        raise CsvError("file", "this is no text: it is full of control characters")
     return text, encoding
 
 

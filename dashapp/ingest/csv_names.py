@@ -123,12 +123,12 @@ def key_of_file(file_name: str) -> str | None:
 
 def header_names(cells: Iterable[str]) -> tuple[str, ...]:
     """The columns' names: stripped, "column_3" where empty, "Temp (2)" where a name comes again."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for number, cell in enumerate(cells, start=1):
         name = cell.strip() or f"column_{number}"
         again = 2
         base = name
         while name in names:
             name, again = f"{base} ({again})", again + 1
-        names.append(name)
+        names[name] = None
     return tuple(names)

@@ -69,8 +69,11 @@ class Chunk:
     ambiguous_lines: NDArray[np.int64] = field(default_factory=_no_lines)
 
 
-def read_chunks(path: Path, fmt: CsvFormat, *, rows: int = 20_000) -> Iterator[Chunk]:
-    """The file's rows in chunks of at most `rows` (fewer where they are wide); a chunk may hold refusals alone.
+def read_chunks(
+    path: Path, fmt: CsvFormat, *, rows: int = 20_000, read: Callable[[int], None] = lambda _bytes: None
+) -> Iterator[Chunk]:
+    """The file's rows in chunks of at most `rows` (fewer where they are wide); a chunk may hold refusals alone. `read` is
+    told how many bytes of the file have been read, before each chunk.
 
     Raises CsvError where the file does not have `fmt` at all (field header or encoding), OSError where it cannot be
     read.
@@ -86,6 +89,7 @@ def read_chunks(path: Path, fmt: CsvFormat, *, rows: int = 20_000) -> Iterator[C
     rows = max(1, min(rows, _MOST_CELLS // reader.width))
     with file:
         for records in read_records(file, fmt.separator, rows=rows, is_row=reader.is_row):
+            read(file.buffer.tell())
             if records := reader.after_header(records):
                 chunk = reader.chunk(records)
                 if len(chunk.line_numbers) or chunk.refused:

@@ -30,23 +30,28 @@ class Table:
     rows: list[list[str]]
 
 
-def find_table(lines: Sequence[str]) -> Table:
+def find_table(lines: Sequence[str], *, separator: str | None = None, has_header: bool | None = None) -> Table:
     """The table in `lines` (none blank). Raises CsvError("separator" or "header", …) where there is none or its header
     does not fit.
+
+    `separator` and `has_header` are somebody's own word for it; a header that is said to be there and not found is the
+    first line as wide as the rows.
     """
-    separator, rows = _split(lines)
+    separator, rows = _split(lines, SEPARATORS if separator is None else separator)
     width = _width(rows)
     clock, is_time = _clock([row for row in rows if len(row) == width][:_LOOK_ROWS])
     first = next((i for i, row in enumerate(rows) if len(row) == width and is_time(row[clock])), 0)
     data = [row for row in rows[first:] if len(row) == width]
     before = [row for row in rows[:first] if len(_trimmed(row)) > 1 and not row[0].lstrip().startswith("#")]
-    at = _header_at(before, width, max(len(_trimmed(row)) for row in data))
+    at = None if has_header is False else _header_at(before, width, max(len(_trimmed(row)) for row in data))
     no_units: tuple[str | None, ...] = (None,) * width
+    if has_header and at is None:
+        return Table(separator, True, header_names(data[0]), no_units, data[1:])
     if at is None:
         return Table(separator, False, header_names([""] * width), no_units, data)
     header = (before[at] + [""] * width)[:width]
     others = [cell for position, cell in enumerate(header) if position != clock]
-    if sum(map(str.isdigit, header[clock])) >= 4 and all(
+    if has_header is None and sum(map(str.isdigit, header[clock])) >= 4 and all(
         map(_is_number, others)
     ):  # data with a time that cannot be read
         return Table(separator, False, header_names([""] * width), no_units, [header, *data])
@@ -65,10 +70,10 @@ def is_unit_row(cells: Sequence[str]) -> bool:
     return any(as_unit(cell) for cell in stripped) and not any(map(_makes_sense, stripped))
 
 
-def _split(lines: Sequence[str]) -> tuple[str, list[list[str]]]:
+def _split(lines: Sequence[str], separators: str) -> tuple[str, list[list[str]]]:
     """The separator under which most cells make sense, and the rows that it gives."""
     best: tuple[tuple[float, int], str, list[list[str]]] | None = None
-    for separator in SEPARATORS:
+    for separator in separators:
         rows = [_cells(line, separator) for line in lines]
         if max(map(len, rows)) < 2:
             continue
@@ -81,7 +86,8 @@ def _split(lines: Sequence[str]) -> tuple[str, list[list[str]]]:
             best = rank, separator, rows
     if best is None:
         found = f"the first line is {shown(lines[0])}"
-        raise CsvError("separator", f"no comma, semicolon, tab or | splits the lines into columns; {found}")
+        tried = "no comma, semicolon, tab or |" if separators == SEPARATORS else f"no {shown(separators)}"
+        raise CsvError("separator", f"{tried} splits the lines into columns; {found}")
     return best[1], best[2]
 
 

@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 from numpy.typing import NDArray
 
 from dashapp.ingest.csv_numbers import shown
@@ -200,6 +199,8 @@ def parse_times(
     if format in EPOCH_PER_S:
         times, refused = _parse_epoch(cells, format)
         return times, np.zeros(len(cells), dtype=np.bool_), refused
+    import pandas as pd  # type: ignore[import-untyped, unused-ignore]  # 65 MB: loaded when the first file is read
+
     rewrite = _rewriter(format, day_first)
     spelled = [rewrite(cell) for cell in map(str.strip, cells)]
     local = np.array([not aware for _, aware in spelled], dtype=np.bool_)

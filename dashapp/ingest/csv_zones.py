@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 from numpy.typing import NDArray
 
 _NO_SHIFT = frozenset({"UTC", "Etc/UTC", "Etc/GMT", "GMT", "Zulu", "UCT", "Universal"})
@@ -72,6 +71,8 @@ class LocalTimes:
         return utc, twice, missing
 
     def _instants(self, local_us: NDArray[np.int64], daylight: bool) -> NDArray[np.int64]:
+        import pandas as pd  # type: ignore[import-untyped, unused-ignore]  # 65 MB: loaded when the first file is read
+
         index = pd.DatetimeIndex(local_us.astype("datetime64[us]"))
         aware = index.tz_localize(self.zone, ambiguous=np.full(len(local_us), daylight), nonexistent="NaT")
         utc = aware.tz_convert("UTC").tz_localize(None).to_numpy()

@@ -48,9 +48,9 @@ class _Wrong(Exception):
 
 
 def read_item(
-    index: int, item: Any, catalogue: TenantCatalogue, now_us: int, latest_us: int
+    index: int, item: Any, catalogue: TenantCatalogue, now_us: int, latest_us: int, undated_us: int
 ) -> tuple[list[Row], list[Refusal], bool]:
-    """(rows, refusals, whether it said its time)."""
+    """(rows, refusals, whether it said its time); where it says none it is that of `undated_us`."""
     rows: list[Row] = []
     refused: list[Refusal] = []
     dated = True
@@ -58,7 +58,7 @@ def read_item(
         if not isinstance(item, dict):
             raise _Wrong("body", f"an object is expected, not {short(item)}")
         device_field, key = _device(item)
-        time_us, dated = _time(item, now_us, latest_us)
+        time_us, dated = _time(item, now_us, latest_us, undated_us)
         device = catalogue.devices.get(key)
         measured = _measured(item, device)
         quality = _quality(None if any(field == "quality" for field, _, _ in measured) else item.get("quality"))
@@ -167,7 +167,7 @@ def _quality(raw: Any) -> int:
     return raw
 
 
-def _time(item: dict[str, Any], now_us: int, latest_us: int) -> tuple[int, bool]:
+def _time(item: dict[str, Any], now_us: int, latest_us: int, undated_us: int) -> tuple[int, bool]:
     for field in TIME_FIELDS:
         if item.get(field) is not None:
             time_us = parse_time(field, item[field])
@@ -176,7 +176,9 @@ def _time(item: dict[str, Any], now_us: int, latest_us: int) -> tuple[int, bool]
             if time_us < OLDEST_US:
                 raise _Wrong(field, f"{short(item[field])} is before 1990")
             return time_us, True
-    return now_us, False
+    if not OLDEST_US <= undated_us <= latest_us:
+        raise _Wrong("timestamp", "missing, and the time that the message itself carries is not of now")
+    return undated_us, False
 
 
 def parse_time(field: str, raw: Any) -> int:
@@ -195,8 +197,16 @@ def parse_time(field: str, raw: Any) -> int:
     return raw * scale if isinstance(raw, int) else round(raw * scale)
 
 
+def iso_time(text: str) -> int | None:
+    """Microseconds since 1970 UTC of ISO 8601 text; None where it is none."""
+    try:
+        return parse_time("timestamp", text)
+    except _Wrong:
+        return None
+
+
 def _readable(field: str, text: str) -> None:
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise _Wrong(field, "not valid UTF-8")
 
 

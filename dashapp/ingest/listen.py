@@ -1,7 +1,7 @@
 """Replicas tell each other what changed: LISTEN and NOTIFY on a direct connection.
 
-Two channels: `andon_live` (readings of a tenant were stored) and `andon_names` (its devices or sensors changed). A payload is
-`sender:tenant`; what a replica sent itself it passes by.
+Four channels: `andon_live` (readings of a tenant were stored), `andon_names` (its devices or sensors changed), `andon_rules` (its
+rules) and `andon_alerts` (its alerts). A payload is `sender:tenant`; what a replica sent itself under its name it passes by.
 """
 
 import logging
@@ -9,10 +9,12 @@ import threading
 
 import psycopg
 
+from dashapp.ingest.alert_board import AlertBoard
 from dashapp.ingest.catalogue import Catalogue
 from dashapp.ingest.live import Live
+from dashapp.ingest.rulebook import Rulebook
 from db.engine import Database, connect_raw
-from db.notify import LIVE, NAMES, SENDER
+from db.notify import ALERTS, LIVE, NAMES, RULES, SENDER
 
 log = logging.getLogger("andon.live")
 TELL_EVERY_S = 0.1  # a NOTIFY serialises commits: one a tenth of a second, not one a transaction
@@ -21,11 +23,13 @@ TELL_EVERY_S = 0.1  # a NOTIFY serialises commits: one a tenth of a second, not 
 class Listener(threading.Thread):
     """Hears other replicas and tells them of ours."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, live: Live) -> None:
+    def __init__(self, database: Database, catalogue: Catalogue, live: Live, rulebook: Rulebook, alerts: AlertBoard) -> None:
         super().__init__(name="listener", daemon=True)
         self._url = database.engine.url
         self._catalogue = catalogue
         self._live = live
+        self._rulebook = rulebook
+        self._alerts = alerts
         self._stopping = threading.Event()
         self.connected = False
 
@@ -41,8 +45,8 @@ class Listener(threading.Thread):
         while not self._stopping.is_set():
             try:
                 with connect_raw(self._url) as connection:
-                    connection.execute(f"listen {LIVE}")
-                    connection.execute(f"listen {NAMES}")
+                    for channel in (LIVE, NAMES, RULES, ALERTS):
+                        connection.execute(f"listen {channel}")
                     self._catch_up()
                     self.connected = True
                     pause_s = 0.1
@@ -65,10 +69,17 @@ class Listener(threading.Thread):
                     continue
                 if notice.channel == NAMES:
                     self._names_changed(int(tenant))
+                elif notice.channel == RULES:
+                    self._rulebook.forget(int(tenant))
+                elif notice.channel == ALERTS:
+                    self._alerts.moved(int(tenant))
+                    self._live.moved(int(tenant))
                 else:
                     heard.add(int(tenant))
-            for tenant_id in heard & set(self._live.loaded_tenants()):
-                self._live.refresh(tenant_id)
+            for tenant_id in heard:
+                if tenant_id in set(self._live.loaded_tenants()):
+                    self._live.refresh(tenant_id)
+                self._live.moved(tenant_id)
             self._tell(connection)
 
     def _tell(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
@@ -83,3 +94,7 @@ class Listener(threading.Thread):
     def _catch_up(self) -> None:
         for tenant_id in {*self._live.loaded_tenants(), *self._catalogue.loaded_tenants()}:
             self._names_changed(tenant_id)
+        for tenant_id in self._rulebook.loaded_tenants():
+            self._rulebook.forget(tenant_id)
+        for tenant_id in self._alerts.loaded_tenants():
+            self._alerts.moved(tenant_id)

@@ -6,7 +6,7 @@ and for what changed since the one that they hold.
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -98,10 +98,16 @@ class Live:
         self._tenants: dict[int, _Tenant] = {}
         self._lock = threading.Lock()
         self.published: set[int] = set()  # tenants to tell other replicas about
+        self.followers: list[Callable[[int], None]] = []  # called, in any thread, after a commit here or elsewhere; must not wait
 
     def version(self, tenant_id: int) -> int:
         """Grows with every commit that changed what is current; cheap."""
         return self._tenant(tenant_id).version
+
+    def is_loaded(self, tenant_id: int) -> bool:
+        """Whether the tenant is in memory: asking about it waits for nobody."""
+        tenant = self._tenants.get(tenant_id)
+        return tenant is not None and tenant.loaded
 
     def now(self, tenant_id: int) -> dict[int, SensorNow]:
         """Current state by sensor id; do not change it."""
@@ -121,9 +127,18 @@ class Live:
             fresh.version = old.version + 1 if old else 0
             self._tenants[tenant_id] = fresh
 
+    def moved(self, tenant_id: int) -> None:
+        """Something of the tenant was committed: readings or alerts, here or by another replica."""
+        for follower in self.followers:
+            follower(tenant_id)
+
     def publish(self, tenant_id: int, rows: Rows, state: State) -> None:
         """After a commit: the new rows of a slice and the state after them. Free where nobody looks at the tenant."""
         self.published.add(tenant_id)
+        self._take_in(tenant_id, rows, state)
+        self.moved(tenant_id)
+
+    def _take_in(self, tenant_id: int, rows: Rows, state: State) -> None:
         tenant = self._tenants.get(tenant_id)
         if tenant is None or not (tenant.loaded or tenant.loading):
             return  # who looks first reads it from the database, this commit with it

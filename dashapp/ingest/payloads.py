@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from dashapp.ingest.catalogue import SensorEntry, TenantCatalogue
-from dashapp.ingest.items import GREATEST, MILLION, OLDEST_US, Refusal, Row, read_item, short
+from dashapp.ingest.items import GREATEST, MILLION, OLDEST_US, Refusal, Row, iso_time, read_item, short
 from db.commands.readings import Rows
 
 GOOD = 192
@@ -76,18 +76,24 @@ def _whole_number(digits: str) -> float:
 _TABLE = np.dtype([("sensor", np.int32), ("time", np.int64), ("value", np.float64), ("quality", np.int16)])
 _NARROW = msgspec.json.Decoder(list[_Narrow])
 _CAMEL = msgspec.json.Decoder(list[_Camel])
+_ONE_NARROW = msgspec.json.Decoder(_Narrow)
+_ONE_CAMEL = msgspec.json.Decoder(_Camel)
+_FIRST = range(1)
 _ANY = msgspec.json.Decoder()
 _RAW = msgspec.json.Decoder(list[msgspec.Raw])
 _RAW_WRAPPED = msgspec.json.Decoder(_Wrapped)
 _LOOSE = json.JSONDecoder(parse_int=_whole_number)
-_DEVICE_FIRST = {_NARROW: (b'"machine_id"',), _CAMEL: (b'"machine_id"', b'"device_id"', b'"sensor_type"')}
+_NARROW_FIRST, _CAMEL_FIRST = (b'"machine_id"',), (b'"machine_id"', b'"device_id"', b'"sensor_type"')
+_DEVICE_FIRST = {_NARROW: _NARROW_FIRST, _ONE_NARROW: _NARROW_FIRST, _CAMEL: _CAMEL_FIRST, _ONE_CAMEL: _CAMEL_FIRST}
 _DIGITS_AND_MARKS = b"0123456789-:.TZ"
 
 
 def parse(body: bytes, catalogue: TenantCatalogue, now_us: int, *, future_s: int = 300) -> Parsed:
     """Reads a request body or a message. Raises BodyError where there is nothing in it to read."""
     latest_us = now_us + future_s * MILLION
-    return _parse_columns(body, catalogue, latest_us) or _parse_items(decode(body), catalogue, now_us, latest_us)
+    if body[:1] == b"{":
+        return parse_one(body, catalogue, latest_us) or parse_items(decode(body), catalogue, now_us, latest_us)
+    return _parse_columns(body, catalogue, latest_us) or parse_items(decode(body), catalogue, now_us, latest_us)
 
 
 def decode(body: bytes) -> list[Any]:
@@ -157,6 +163,33 @@ def _split_loosely(text: str) -> list[bytes]:
         return []
 
 
+def decode_one(body: bytes) -> Any:
+    """One reading that is whole in itself; None where it wants a closer look."""
+    decoder = _ONE_CAMEL if b'"deviceId"' in body else _ONE_NARROW
+    if any(name in body for name in _DEVICE_FIRST[decoder]):
+        return None
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+        return None
+
+
+def parse_one(body: bytes, catalogue: TenantCatalogue, latest_us: int) -> Parsed | None:
+    """The short way for one clean reading; None where it wants a closer look."""
+    item = decode_one(body)
+    if item is None:
+        return None
+    entry = catalogue.by_name.get((item.device_id, item.sensor_type))
+    quality = GOOD if item.quality is None else item.quality
+    if entry is None or entry.kind not in ("gauge", "totalizer") or item.unit not in (None, entry.unit) or not 0 <= quality <= 255:
+        return None
+    time_us = iso_time(item.timestamp)
+    if time_us is None or not OLDEST_US <= time_us <= latest_us or abs(item.value) > GREATEST:
+        return None
+    rows = Rows(np.array([entry.id], np.int32), np.array([time_us]), np.array([item.value]), np.array([quality], np.int16))
+    return Parsed(rows, _FIRST, 1)
+
+
 def _parse_columns(body: bytes, catalogue: TenantCatalogue, latest_us: int) -> Parsed | None:
     """The short way, for a list of clean readings of one shape; None where any of them wants a closer look."""
     head = body[:400]
@@ -173,6 +206,12 @@ def _parse_columns(body: bytes, catalogue: TenantCatalogue, latest_us: int) -> P
         return None
     if not 0 < len(items) <= MOST_ITEMS:
         return None
+    rows = columns_of(items, catalogue, latest_us)
+    return None if rows is None else Parsed(rows, range(len(items)), len(items))
+
+
+def columns_of(items: Sequence[Any], catalogue: TenantCatalogue, latest_us: int) -> Rows | None:
+    """The rows of decoded readings; None where any of them wants a closer look."""
     by_name = catalogue.by_name
     entries = [by_name.get((item.device_id, item.sensor_type)) for item in items]
     if None in entries or not all(
@@ -188,7 +227,7 @@ def _parse_columns(body: bytes, catalogue: TenantCatalogue, latest_us: int) -> P
         return None
     quality = np.array([GOOD if item.quality is None else item.quality for item in items], np.int16)
     ids = np.array([entry.id for entry in entries], np.int32)
-    return Parsed(Rows(ids, times_us, values, quality), range(len(items)), len(items))
+    return Rows(ids, times_us, values, quality)
 
 
 def _values_fit(values: np.ndarray[Any, Any], entries: Sequence[SensorEntry]) -> bool:
@@ -216,14 +255,15 @@ def _times(texts: list[str]) -> np.ndarray[Any, Any] | None:
     return None if np.isnat(parsed).any() else parsed.astype(np.int64)
 
 
-def _parse_items(items: list[Any], catalogue: TenantCatalogue, now_us: int, latest_us: int) -> Parsed:
+def parse_items(items: list[Any], catalogue: TenantCatalogue, now_us: int, latest_us: int, undated_us: int | None = None) -> Parsed:
+    """`undated_us` is the time of readings that say none; None: now."""
     rows: list[Row] = []
     owners: list[int] = []
     refused: list[Refusal] = []
     undated = False
     taken: dict[int, int] = {}  # sensor → undated readings so far: each gets a time of its own, so that none counts as a duplicate
     for index, item in enumerate(items):
-        found, wrong, dated = read_item(index, item, catalogue, now_us, latest_us)
+        found, wrong, dated = read_item(index, item, catalogue, now_us, latest_us, now_us if undated_us is None else undated_us)
         if not dated:
             for position, row in enumerate(found):
                 earlier = taken.get(row.sensor_id, 0)

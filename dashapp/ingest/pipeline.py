@@ -18,7 +18,7 @@ from dashapp.ingest.batch import Batch, Busy
 from dashapp.ingest.catalogue import Catalogue
 from dashapp.ingest.lanes import Lane
 from dashapp.ingest.live import Live
-from dashapp.ingest.writer import Evaluate, Writer, evaluate_nothing
+from dashapp.ingest.writer import Asks, Evaluate, Writer, ask_nothing, evaluate_nothing
 from db.engine import Database
 
 log = logging.getLogger("andon.ingest")
@@ -44,6 +44,8 @@ class Pipeline:
         queue_rows: int = 200_000,
         slice_rows: int = 5_000,
         evaluate: Evaluate = evaluate_nothing,
+        asks: Asks = ask_nothing,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.lanes = {
             "small": Lane(most_rows=queue_rows, slice_rows=slice_rows),
@@ -51,9 +53,10 @@ class Pipeline:
         }
         url: URL = database.engine.url
         self._writers = [
-            Writer(name, lane, url, catalogue, live, partitions, evaluate) for name, lane in self.lanes.items()
+            Writer(name, lane, url, catalogue, live, partitions, evaluate, asks, clock) for name, lane in self.lanes.items()
         ]
         self._running = threading.Event()
+        self._turned_away = 0
         self.started_at = time.time()
 
     def start(self) -> None:
@@ -76,16 +79,39 @@ class Pipeline:
         if not self._running.is_set():
             raise Busy
         small = len(batch.rows) <= SMALL_ROWS and batch.import_id is None
-        self.lanes["small" if small else "bulk"].put(batch, wait_s=wait_s)
+        try:
+            self.lanes["small" if small else "bulk"].put(batch, wait_s=wait_s)
+        except Busy:
+            self._turned_away += 1
+            raise
 
     @property
     def waiting_rows(self) -> int:
         """Readings that are accepted and not yet stored."""
         return sum(lane.rows for lane in self.lanes.values())
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it takes readings."""
+        return self._running.is_set()
+
+    @property
+    def has_lost_a_writer(self) -> bool:
+        """Whether a writer has ended that nobody stopped."""
+        return self._running.is_set() and not all(writer.is_alive() for writer in self._writers)
+
+    @property
+    def tries_again(self) -> bool:
+        """Whether a writer waits for a database that is away."""
+        return any(writer.tries_again for writer in self._writers)
+
+    def take_slowest_s(self) -> float:
+        """The longest way of a batch from its door to its commit since this was last asked; 0 where there was none."""
+        return max(writer.take_slowest_s() for writer in self._writers)
+
     def figures(self) -> dict[str, float]:
         """Counters since the start: transactions, rows stored, duplicates, conflicts, refused, seconds in transactions."""
-        total: dict[str, float] = {}
+        total: dict[str, float] = {"turned_away": self._turned_away}
         for writer in self._writers:
             for name, value in writer.figures.items():
                 total[name] = total.get(name, 0) + value

@@ -1,13 +1,10 @@
 """A writer: takes slices from its lane and commits each in one transaction, again where the database was away or in the way."""
 
-import itertools
 import logging
 import threading
 import time
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from dashapp.ingest import slices
 from dashapp.ingest.batch import Batch, Idempotency, Outcome, Part, Unavailable, is_away
 from dashapp.ingest.catalogue import Catalogue
 from dashapp.ingest.lanes import Lane
@@ -24,11 +22,13 @@ from dashapp.ingest.live import Live
 from db.binary import register
 from db.commands import readings as commands
 from db.commands.readings import DATA_ERRORS, DeadLetter, Rows, Stored
+from db.commands.stream import note_readings
 from db.engine import connect_raw
+from db.exchange import Parameters, Result, Statement
 
 log = logging.getLogger("andon.ingest")
 GIVE_UP_AFTER_S = 30.0
-RETRY = ("40001", "40P01", "55P03")
+RETRY = ("40001", "40P01", "55P03", "26000")  # the last: the connection has lost its prepared statements
 READ_ONLY = "25006"  # the server became a standby: another connection may find the new primary
 RAW_BYTES = 16_384
 # Of a database elsewhere that vanished without a word: noticed in seconds, not in hours.
@@ -40,7 +40,7 @@ DURABLE = "select set_config('synchronous_commit', 'on', false) where current_se
 
 @dataclass(slots=True)
 class NewRows:
-    """What rules are evaluated on, inside the transaction: the new rows of a slice and the state after them.
+    """What rules are evaluated on, inside the transaction: the new rows of a slice, the state after them and what it was before.
 
     A transaction that is tried again is evaluated again: what an evaluation keeps in memory it keeps by what is committed.
     """
@@ -49,6 +49,9 @@ class NewRows:
     rows: Rows
     state: commands.State
     received_at: float
+    before_us: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # by sensor, as in `state`
+    before_values: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    asked: Sequence[Result] = ()  # what the evaluation asked beside the lock of the state
 
 
 @dataclass(slots=True)
@@ -60,10 +63,16 @@ class _Committed:
 
 
 Evaluate = Callable[[commands.Connection, NewRows], None]
+Asks = Callable[[int, NDArray[np.int32]], Sequence[tuple[Statement, Parameters]]]  # tenant and sensors → what is asked beside
 
 
 def evaluate_nothing(connection: commands.Connection, new: NewRows) -> None:
-    """No rules yet: the place where they are evaluated."""
+    """Without rules: the place where they are evaluated."""
+
+
+def ask_nothing(tenant_id: int, sensor_ids: NDArray[np.int32]) -> Sequence[tuple[Statement, Parameters]]:
+    """What an evaluation asks that needs nothing."""
+    return ()
 
 
 class Writer(threading.Thread):
@@ -78,6 +87,8 @@ class Writer(threading.Thread):
         live: Live,
         partitions: Callable[[NDArray[np.int64]], None],
         evaluate: Evaluate,
+        asks: Asks = ask_nothing,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(name=f"writer-{name}", daemon=True)
         self._lane = lane
@@ -86,8 +97,11 @@ class Writer(threading.Thread):
         self._live = live
         self._partitions = partitions
         self._evaluate = evaluate
+        self._asks = asks
+        self._clock = clock
         self._connection: psycopg.Connection[Any] | None = None
         self._away_since: float | None = None
+        self._slowest_s = 0.0
         self.figures: dict[str, float] = dict.fromkeys(
             ("transactions", "stored", "duplicates", "conflicts", "refused", "dead_letters", "retries", "busy_s", "evaluate_s"), 0
         )
@@ -107,6 +121,16 @@ class Writer(threading.Thread):
             self.figures["busy_s"] += time.perf_counter() - began
         if self._connection is not None:
             self._connection.close()
+
+    @property
+    def tries_again(self) -> bool:
+        """Whether the database is away and a slice waits for it."""
+        return self._away_since is not None
+
+    def take_slowest_s(self) -> float:
+        """The longest way from a door to the commit since this was last asked, in seconds."""
+        slowest, self._slowest_s = self._slowest_s, 0.0
+        return slowest
 
     def _commit(self, parts: list[Part]) -> None:
         began = time.monotonic()
@@ -138,6 +162,7 @@ class Writer(threading.Thread):
                     raise Unavailable from error
                 time.sleep(pause_s)
         self._away_since = None
+        self._slowest_s = max(self._slowest_s, time.monotonic() - parts[0].batch.accepted_at)
         self._tell(parts[0].batch.tenant_id, stored, unsure=unsure)
         for part, outcome in answered:
             _settle(part, outcome)
@@ -151,38 +176,43 @@ class Writer(threading.Thread):
         Idempotency-Key twice in this one).
         """
         tenant_id = parts[0].batch.tenant_id
-        rows = _join(parts)
+        rows = slices.join(parts)
         if len(rows):  # before the transaction: these ask the database over connections of their own
             self._partitions(rows.times_us)
-            increments = _increments(self._catalogue.of(tenant_id), rows.sensor_ids)
+            increments = slices.increments(self._catalogue.of(tenant_id), rows.sensor_ids)
         connection = self._connected()
-        # In pipeline mode what gives no rows costs no round trip; savepoints, for the careful way, do not work in it.
-        with nullcontext() if careful else connection.pipeline():
+        alone = len(rows) == 0 or any(part.batch.idempotency for part in parts)  # something is asked before the rows are stored
+        if alone:
             commands.enter(connection, tenant_id)
-            live_parts, answered, again = _claim(connection, tenant_id, parts)
-            if answered or again:
-                rows = _join(live_parts)
-                increments = _increments(self._catalogue.of(tenant_id), rows.sensor_ids)
-            new: NewRows | None = None
-            stored = Stored(new=np.zeros(0, bool))
-            if len(rows):
-                import_id = live_parts[0].batch.import_id
-                stored = commands.store(connection, tenant_id, rows, increments, import_id=import_id, careful=careful)
-                if stored.state is not None and stored.new.any() and import_id is None:
-                    new = NewRows(tenant_id, rows.take(stored.new), stored.state, time.time())
-                    began = time.perf_counter()
-                    self._evaluate(connection, new)
-                    self.figures["evaluate_s"] += time.perf_counter() - began
-            outcomes = _outcomes(live_parts, stored)
-            letters = _dead_letters(live_parts, outcomes)
-            if letters:
-                commands.write_dead_letters(connection, tenant_id, letters)
-            for part, outcome in zip(live_parts, outcomes, strict=True):
-                if part.batch.idempotency:
-                    _remember(connection, tenant_id, part.batch.idempotency, outcome)
-            end = connection.execute("commit", prepare=True)
-        if end.statusmessage != "COMMIT":  # an aborted transaction answers ROLLBACK, and no error
-            raise RuntimeError(f"the transaction ended with {end.statusmessage}: an error in it was passed over")
+        live_parts, answered, again = _claim(connection, tenant_id, parts)
+        if answered or again:
+            rows = slices.join(live_parts)
+            increments = slices.increments(self._catalogue.of(tenant_id), rows.sensor_ids)
+        new: NewRows | None = None
+        stored = Stored(new=np.zeros(0, bool))
+        if len(rows):
+            import_id = live_parts[0].batch.import_id
+            live, arrived_at = import_id is None, self._clock()
+            stored = commands.store(
+                connection, tenant_id, rows, increments, import_id=import_id, careful=careful, entered=alone,
+                arrived_us=round(arrived_at * 1e6) if live else None,
+                delayed=slices.delayed(self._catalogue.of(tenant_id), rows, arrived_at) if live else None,
+                beside=self._asks(tenant_id, rows.sensor_ids) if live else (),
+            )  # fmt: skip
+            if stored.state is not None and stored.before_us is not None and stored.before_values is not None and stored.new.any() and live:
+                fresh = rows.take(stored.new)
+                new = NewRows(tenant_id, fresh, stored.state, arrived_at, stored.before_us, stored.before_values, stored.asked)
+                began = time.perf_counter()
+                self._evaluate(connection, new)
+                self.figures["evaluate_s"] += time.perf_counter() - began
+        outcomes = slices.outcomes(live_parts, stored)
+        letters = _dead_letters(live_parts, outcomes)
+        if letters:
+            commands.write_dead_letters(connection, tenant_id, letters)
+        for part, outcome in zip(live_parts, outcomes, strict=True):
+            if part.batch.idempotency:
+                _remember(connection, tenant_id, part.batch.idempotency, outcome)
+        commands.commit(connection, *((note_readings(tenant_id, new.rows),) if new is not None and stored.is_followed else ()))
         self._count(stored, len(letters))
         fresh = new.rows if new is not None else rows.take(stored.new) if stored.new.any() else None
         settled = list(zip(live_parts, outcomes, strict=True)) + [(part, Outcome(replay=replay)) for part, replay in answered]
@@ -209,7 +239,7 @@ class Writer(threading.Thread):
     def _roll_back(self) -> None:
         try:
             if self._connection is not None:
-                self._connection.execute("rollback")
+                commands.roll_back(self._connection)
         except psycopg.Error:
             self._disconnect()
 
@@ -228,45 +258,9 @@ class Writer(threading.Thread):
         self.figures["dead_letters"] += letters
 
 
-def _join(parts: Sequence[Part]) -> Rows:
-    if len(parts) == 1:
-        return parts[0].batch.rows.take(slice(parts[0].low, parts[0].high))
-    pieces = [part.batch.rows.take(slice(part.low, part.high)) for part in parts if len(part)]
-    if not pieces:
-        return Rows(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int16))
-    return Rows(
-        np.concatenate([piece.sensor_ids for piece in pieces]),
-        np.concatenate([piece.times_us for piece in pieces]),
-        np.concatenate([piece.values for piece in pieces]),
-        np.concatenate([piece.quality for piece in pieces]),
-    )
-
-
-def _increments(catalogue: Any, sensor_ids: NDArray[np.int32]) -> NDArray[np.bool_]:
-    unique, inverse = np.unique(sensor_ids, return_inverse=True)
-    kinds = [entry is not None and entry.kind == "increment" for entry in map(catalogue.sensors.get, unique.tolist())]
-    return np.array(kinds, bool)[inverse]
-
-
-def _outcomes(parts: Sequence[Part], stored: Stored) -> list[Outcome]:
-    """The slice's result part by part, in each batch's own row numbers."""
-    starts = list(itertools.accumulate((len(part) for part in parts), initial=0))
-    fresh = [0, *np.cumsum(stored.new).tolist()]
-    outcomes = [Outcome(fresh[end] - fresh[start]) for start, end in itertools.pairwise(starts)]
-    for i, value in stored.conflicts.items():
-        at = bisect_right(starts, i) - 1
-        outcomes[at].conflicts[i - starts[at] + parts[at].low] = value
-    for i, reason in stored.refused.items():
-        at = bisect_right(starts, i) - 1
-        outcomes[at].refused[i - starts[at] + parts[at].low] = reason
-    for part, outcome in zip(parts, outcomes, strict=True):
-        outcome.duplicates = len(part) - outcome.stored - len(outcome.conflicts) - len(outcome.refused)
-    return outcomes
-
-
-def letter(door: str, source: str, field: str, reason: str, raw: bytes) -> DeadLetter:
-    """A dead letter of no more bytes than are kept of one."""
-    return DeadLetter(door, source, field, reason, raw[:RAW_BYTES], len(raw) > RAW_BYTES)
+def letter(door: str, source: str, field: str, reason: str, raw: bytes, context: Mapping[str, Any] | None = None) -> DeadLetter:
+    """A dead letter of no more bytes than are kept of one; `context` is what a replay needs besides."""
+    return DeadLetter(door, source, field, reason, raw[:RAW_BYTES], len(raw) > RAW_BYTES, context or {})
 
 
 def _dead_letters(parts: Sequence[Part], outcomes: Sequence[Outcome]) -> list[DeadLetter]:
@@ -277,7 +271,7 @@ def _dead_letters(parts: Sequence[Part], outcomes: Sequence[Outcome]) -> list[De
             letters += batch.dead
         for i, reason in outcome.refused.items():
             raw = batch.raw(i) if batch.raw else repr((batch.rows.sensor_ids[i], batch.rows.times_us[i], batch.rows.values[i])).encode()
-            letters.append(letter(batch.door, batch.source, "reading", reason, raw))
+            letters.append(letter(batch.door, batch.source, "reading", reason, raw, batch.context(i) if batch.context else None))
     return letters
 
 

@@ -11,6 +11,7 @@ from dashapp.ingest.services import Services
 from dashapp.ui import auth
 from dashapp.ui.components import Icon, ThemeButton
 from dashapp.ui.context import actor, services
+from dashapp.ui.ticking import Clock
 from db.queries import people
 
 
@@ -33,6 +34,7 @@ def menu(who: Actor, running: Services) -> Component:
     inside = [
         html.Div([html.B(who.name), html.Div(role_words(who, running), className="small muted")], className="menu-head"),
         *_plant_choice(who, running, "menu"),
+        _preferences(),
         sign_out(),
     ]
     summary = html.Summary(
@@ -42,16 +44,23 @@ def menu(who: Actor, running: Services) -> Component:
 
 
 def nav_foot(who: Actor, running: Services) -> Component:
-    """Account and theme below the pages, where the header has no room for them."""
+    """Account, help and theme below the pages, where the header has no room for them."""
     return html.Div(
         [
             html.Div([html.B(who.name), html.Div(role_words(who, running), className="small muted")]),
             *_plant_choice(who, running, "nav"),
+            Clock(),
+            html.Button("Help for this page", type="button", className="menu-item", **{"data-run": "help"}),
+            _preferences(),
             html.Div([html.Span("Light or dark"), ThemeButton(className="control square")], className="row nav-theme"),
             sign_out(),
         ],
         className="nav-foot",
     )
+
+
+def _preferences() -> Component:
+    return html.A("Preferences", href="/preferences", className="menu-item", **{"data-inside": "true"})
 
 
 def sign_out() -> Component:

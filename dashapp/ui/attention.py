@@ -1,4 +1,7 @@
-"""What needs somebody's attention, by state alone: beyond a limit, at fault, silent. The worst first, of those the oldest."""
+"""What needs somebody's attention by its state and has no alert that says so: beyond a limit, at fault, silent. The worst first.
+
+What has an open alert is told by the alert, and only there: rules wait for delays, and may be switched off or changed.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,12 +35,15 @@ class Item:
 
 
 Attention = tuple[Item, ...]
+Told = frozenset[tuple[str, str | None]]  # (device, sensor) with an open alert; sensor None: the device itself
 Started = Callable[[Trouble, int], int | None]
 
 
-def attention(conditions: Sequence[Condition], since: dict[tuple[str, str], int], started: Started, now_us: int) -> Attention:
-    """All of it in order. `since` remembers when each began, and forgets what has ended; `started` looks it up."""
-    troubles = [trouble for how in conditions for trouble in how.troubles]
+def attention(
+    conditions: Sequence[Condition], since: dict[tuple[str, str], int], started: Started, now_us: int, told: Told = frozenset()
+) -> Attention:
+    """What no alert tells, in order. `since` remembers when each began, and forgets what has ended; `started` looks it up."""
+    troubles = [trouble for how in conditions for trouble in how.troubles if _place(trouble) not in told]
     names = {(one.watched.device.key, one.title): one for one in troubles}
     for name in [name for name in since if name not in names]:
         del since[name]
@@ -46,6 +52,10 @@ def attention(conditions: Sequence[Condition], since: dict[tuple[str, str], int]
         since[name] = started(names[name], now_us) or 0
     items = [_item(one, since.get(name, now_us)) for name, one in names.items()]
     return tuple(sorted(items, key=lambda item: (RANK[item.severity], item.since_us is None, item.since_us or 0)))
+
+
+def _place(one: Trouble) -> tuple[str, str | None]:
+    return one.watched.device.key, None if one.sensor is None else one.sensor.entry.key
 
 
 def _item(one: Trouble, remembered: int) -> Item:
@@ -68,7 +78,7 @@ def started(connection: Connection, trouble: Trouble, now_us: int) -> int | None
 
 
 def attention_list(items: Attention) -> list[Component]:
-    """The list as links to the devices; without a button, because there is nothing yet that could be acknowledged."""
+    """The list as links to the devices; without a button, because nothing here is an alert that could be acknowledged."""
     if not items:
         return [empty_state("Nothing out of order", "Every value is within its limits, and every device reports.")]
     rows = [html.Li(_row(item)) for item in items[:SHOWN]]

@@ -1,7 +1,7 @@
 """One device as its card says it: which sensor it is about, how it is, what else matters. Pure: current state in, plain dicts out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from dashapp.domain.fleet import Severity
@@ -10,6 +10,7 @@ from dashapp.ingest.live import BUCKET_US, SensorNow
 from dashapp.ui.components import DeviceCard, MainValue, OtherValue, Point, State
 from dashapp.ui.figures.value_axis import limit_text, sensor_decimals
 from dashapp.ui.parts import format_value
+from db.queries.alerts import AlertRow
 
 SECOND_US, MINUTE_US = 1_000_000, 60_000_000
 BAD_QUALITY = 64  # OPC: below it a value means nothing
@@ -65,6 +66,7 @@ class Condition:
     text: str
     troubles: tuple[Trouble, ...] = ()
     running: bool | None = None  # None: not a machine, or not known
+    off: bool = False  # stands because nothing is planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,12 @@ class Background:
     units_per_h: Mapping[str, float] = field(default_factory=dict)
     units_before: Mapping[int, float] = field(default_factory=dict)  # + the running total = units since midnight
     faulted: frozenset[str] = frozenset()  # machines whose present stop began with, or had, a fault: they may be under repair
+    off: frozenset[str] = frozenset()  # machines that are not to work now, by their shifts
 
 
 NORMAL = Condition("normal", "Normal")
 RUNNING, IDLE = Condition("normal", "Running", running=True), Condition("normal", "Idle", running=False)
-STOPPED = Condition("normal", "Stopped", running=False)
+STOPPED, OFF = Condition("normal", "Stopped", running=False), Condition("normal", "Off shift", running=False, off=True)
 
 
 def watch(device: DeviceEntry) -> Watched:
@@ -135,7 +138,28 @@ def condition(watched: Watched, live: Mapping[int, SensorNow], at_us: int, backg
         return Condition(worst.severity, _short(worst), tuple(troubles), running)  # type: ignore[arg-type]
     if running is None:
         return NORMAL
-    return RUNNING if running else STOPPED if watched.device.key in background.faulted else IDLE
+    if running:
+        return RUNNING
+    key = watched.device.key
+    return STOPPED if key in background.faulted else OFF if key in background.off else IDLE
+
+
+def with_alert(how: Condition, alert: AlertRow | None) -> Condition:
+    """How a device is where an alert is open on it: the alert's word, unless what is seen is worse, or nothing is seen at all."""
+    if alert is None or how.state in ("no_data", "stale") or RANK[alert.severity] >= RANK.get(how.state, len(RANK)):
+        return how
+    words = alert.rule_name if alert.rule_name and alert.rule_type != "external" else alert.message
+    state: State = alert.severity  # type: ignore[assignment]
+    return replace(how, state=state, text=words if alert.active else f"{words}, returned")
+
+
+def worst_alerts(alerts: Iterable[AlertRow]) -> dict[str, AlertRow]:
+    """The most severe open alert of each device that is not silent, of alerts in order of priority."""
+    worst: dict[str, AlertRow] = {}
+    for alert in alerts:
+        if not alert.silent:
+            worst.setdefault(alert.device_key, alert)
+    return worst
 
 
 def _trouble(watched: Watched, sensor: Sensor, now: SensorNow) -> Trouble | None:

@@ -207,9 +207,9 @@ class DeviceCards(_Andon):
     Send `devices` with the layout (and again only to add or remove a device: it replaces what the cards have
     gathered), then a `CardsDelta` a second. Points older than 15 minutes before the newest are dropped, only changed
     cards are drawn, and only those near the screen. Ages tick in the browser; a value older than
-    max(30 s, 3 × `period_s`) is shown as stale even when the server is gone. `layout` is `grid` or `wall` (larger).
-    A card is a link that moves inside the app like `dcc.Link`. `now` is the server's time in ms, `zone` (IANA name, None:
-    the browser's) is for times of the day.
+    max(30 s, 3 × `period_s`) is shown as stale even when the server is gone. A card
+    is a link that moves inside the app like `dcc.Link`. `now` is the server's time in ms, `zone` (IANA name, None: the
+    browser's) is for times of the day.
     """
 
     def __init__(
@@ -218,7 +218,6 @@ class DeviceCards(_Andon):
         *,
         devices: list[DeviceCard] | None = None,
         delta: CardsDelta | None = None,
-        layout: Literal["grid", "wall"] = "grid",
         now: int | None = None,
         zone: str | None = None,
     ) -> None:
@@ -257,7 +256,9 @@ class HourHeatmap(_Andon):
     """A table of greys: one row a device, one column an hour (24, or as many as there are `hours`).
 
     `hours` are the column labels (default "00" … "23"), `caption` says what is counted and is read out, `unit` follows
-    each value. The darkest grey is `max`, or the largest value. The table itself is the accessible form.
+    each value. The lightest grey is `min`, the darkest `max`, or the largest value; of `signed` values it is their size that counts.
+    With `numbers` the values stand in the cells. The table itself is the accessible form. `pressable` cells can be gone through by arrow
+    keys and pressed by Enter: who listens for clicks on them says so.
     """
 
     def __init__(
@@ -269,7 +270,11 @@ class HourHeatmap(_Andon):
         caption: str = "",
         unit: str = "",
         decimals: int = 0,
+        min: float | None = None,
         max: float | None = None,
+        signed: bool | None = None,
+        numbers: bool | None = None,
+        pressable: bool | None = None,
     ) -> None:
         hours = hours or [f"{hour:02d}" for hour in range(24)]
         rows = rows or []
@@ -277,10 +282,11 @@ class HourHeatmap(_Andon):
 
 
 class LiveStatus(_Andon):
-    """The text "Live, 1 s ago", "Paused" or "Connection lost since 14:03", ticking in the browser.
+    """The text "Live, 1 s ago", "Paused", "Connection lost since 14:03" or "Not updated since 14:03", ticking in the browser.
 
     `server_ms` is the server's time of the last answer, `version` what that answer brought the page to. The connection
-    counts as lost where `connected` is False, the browser is offline, or no answer came for 10 s on a visible page.
+    counts as lost where `connected` is False, the browser is offline, or no answer came for 10 s on a visible page;
+    `fault` says that the server does answer, with an error of its own.
     """
 
     def __init__(
@@ -291,6 +297,7 @@ class LiveStatus(_Andon):
         server_ms: int | None = None,
         paused: bool = False,
         connected: bool = True,
+        fault: bool = False,
         zone: str | None = None,
     ) -> None:
         super().__init__(**locals())
@@ -306,8 +313,9 @@ class ThemeButton(_Andon):
 
 
 class Icon(_Andon):
-    """A line drawing in the colour of the text: `logo` (a stack of three lights), `overview`, `alerts`, `oee`, `devices`,
-    `more`, `theme`, `pause`, `play`, `close`, `download`, `search`, `chevron`, `person`. Hidden from screen readers unless `label`."""
+    """A line drawing in the colour of the text: `logo` (a stack of three lights), `overview`, `alerts`, `bell`, `oee`, `devices`,
+    `more`, `theme`, `pause`, `play`, `close`, `download`, `import`, `search`, `chevron`, `help`, `person`, `star`.
+    Hidden from screen readers unless `label`."""
 
     def __init__(self, name: str, *, size: int = 18, label: str | None = None, id: Id | None = None) -> None:
         super().__init__(**locals())

@@ -1,37 +1,62 @@
-"""Downloads as CSV: the readings of a range, its statistics, the list of devices.
+"""Tables as files, CSV or XLSX: a device's readings and statistics, the list of devices, alarm performance; and any table that is shown.
 
-Streamed, at any length, in the memory of one piece; behind the guard of every page, and of the signed-in person's plant and
-lines alone.
+Streamed, in the memory of one piece; behind the guard of every page, and of the signed-in person's plant and lines alone. Readings of
+several devices are had at `/exports`, by way of `GET /api/v1/readings/export`.
 """
 
-import csv
-import io
-import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
-from urllib.parse import quote
+from itertools import islice
 
+import msgspec
 import numpy as np
 from flask import Blueprint, Flask, Response, request
 
+from dashapp.actions.actor import ActionError, require
+from dashapp.actions.exports import TYPES, Export, Format, Pieces, export_pieces
+from dashapp.domain.fleet import Role
 from dashapp.ingest.catalogue import DeviceEntry, SensorEntry
 from dashapp.ingest.services import Services
-from dashapp.ui.context import services, tenant_id, visible_devices
+from dashapp.sheets import CSV_TYPE, MARK, XLSX_TYPE, Row, attachment, csv_text, iso_times, plain_number, xlsx_pieces
+from dashapp.ui import csrf
+from dashapp.ui.alarm_admin import performance_data
+from dashapp.ui.context import actor, services, tenant_id, visible_devices
 from dashapp.ui.device import view as texts
-from db.queries.series import Readings, statistics, stream_readings
+from dashapp.ui.forms import sentence
+from dashapp.ui.refusals import refusal
+from dashapp.ui.time_range import names_shift
+from db.queries.exports import ExportSensor, readings_expected
+from db.queries.series import statistics
+from db.queries.shifts import shift_calendars
 from db.queries.spans import reading_spans
 from db.tenancy import tenant_reading
 
 AT_ONCE = 4  # each export that runs holds a connection and a snapshot of the database
-MARK = "\ufeff"  # tells spreadsheets that it is UTF-8
-FORMULA = re.compile(r"^\s*[=+\-@]|^[\t\r]")
-FLAG_WORDS = {0: "", 1: "late", 2: "delayed", 3: "late delayed"}
+FORMS = "any(csv, xlsx)"
+READING_FORMS = "any(csv, xlsx, parquet)"
+SHOWN = f"/tables/shown.<{FORMS}:form>"
+SHOWN_BYTES = 4_000_000
+CSV_ROWS = 500  # in one piece
+STATISTICS = (
+    "device", "sensor", "unit", "from", "to", "mean", "median", "median_of", "std_deviation", "min", "max", "readings", "trend",
+    "trend_per_hour",
+)  # fmt: skip
+DEVICES = (
+    "device", "name", "place", "line", "sensor", "value", "unit", "time", "normal_low", "normal_high", "limit_low", "limit_high",
+)  # fmt: skip
 
 exports = Blueprint("exports", __name__)
 _running = threading.BoundedSemaphore(AT_ONCE)
+
+
+class ShownTable(msgspec.Struct):
+    """What a page shows."""
+
+    name: str
+    head: list[str]
+    rows: list[list[str | int | float | None]]
 
 
 def register_exports(server: Flask) -> None:
@@ -39,105 +64,134 @@ def register_exports(server: Flask) -> None:
     server.register_blueprint(exports)
 
 
-@exports.get("/devices/<path:key>/readings.csv")
-def readings_csv(key: str) -> Response:
+@exports.get(f"/devices/<path:key>/readings.<{READING_FORMS}:form>")
+def readings_file(key: str, form: Format) -> Response:
     """`?sensor=` (several or none: all), and a range as the device page has it: `?range=`, or `?from=` and `?to=`."""
     found = _asked(key)
     if isinstance(found, Response):
         return found
-    device, sensors, start_us, end_us = found
-    names = (
-        "-".join(sensor.key for sensor in sensors) if len(sensors) < len(device.sensors) or len(sensors) == 1 else "all"
-    )
-    stem = texts.file_stem(device.key, names, start_us, end_us)
-    return _streamed(stem, lambda app, tenant: _reading_rows(app, tenant, sensors, start_us, end_us))
+    _, sensors, start_us, end_us = found
+    return readings_download(sensors, start_us, end_us, form)
 
 
-@exports.get("/devices/<path:key>/statistics.csv")
-def statistics_csv(key: str) -> Response:
+@exports.get(f"/devices/<path:key>/statistics.<{FORMS}:form>")
+def statistics_file(key: str, form: str) -> Response:
     """One row a sensor over the range."""
     found = _asked(key)
     if isinstance(found, Response):
         return found
     device, sensors, start_us, end_us = found
     stem = texts.file_stem(device.key, "statistics", start_us, end_us)
-    return _streamed(stem, lambda app, tenant: _statistics_rows(app, tenant, sensors, start_us, end_us))
+    return streamed(stem, form, STATISTICS, lambda app, tenant: _statistics_rows(app, tenant, sensors, start_us, end_us))
 
 
-@exports.get("/devices.csv")
-def devices_csv() -> Response:
+@exports.get(f"/devices.<{FORMS}:form>")
+def devices_file(form: str) -> Response:
     """Every device with what it says now."""
     devices = visible_devices()
-    return _streamed("devices", lambda app, tenant: _device_rows(app, tenant, devices))
+    return streamed("devices", form, DEVICES, lambda app, tenant: _device_rows(app, tenant, devices))
 
 
-def csv_cell(value: Any) -> Any:
-    """A cell that a spreadsheet reads as what it is: text that would run as a formula gets an apostrophe before it."""
-    if isinstance(value, str) and FORMULA.match(value):
-        return "'" + value
-    return value
+@exports.get(f"/alerts/performance.<{FORMS}:form>")
+def performance_file(form: str) -> Response:
+    """The figures of alarm performance over `?range=`, or `?from=` and `?to=`; for managers."""
+    require(actor(), Role.MANAGER)
+    zone = services().catalogue.of(tenant_id()).zone
+    shown = performance_data.shown_for(services(), actor(), request.args.to_dict(), time.time_ns() // 1000, zone)
+    if shown.range.problem:
+        return refused(400, shown.range.problem)
+    stem = texts.file_stem("alarm-performance", f"{shown.operators}", shown.figures.start_us, shown.figures.end_us)
+    head, *rows = performance_data.csv_rows(shown)
+    return streamed(stem, form, head, lambda _app, _tenant: iter(rows))
 
 
-def csv_text(rows: Iterable[Sequence[Any]]) -> bytes:
-    """Rows as CSV, guarded, in UTF-8."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows([csv_cell(cell) for cell in row] for row in rows)
-    return text.getvalue().encode()
+@exports.post(SHOWN)
+def shown_table(form: str) -> Response:
+    """A table as the page shows it, sent by the page: `{"name", "head", "rows"}`, cells as texts or numbers."""
+    if not csrf.is_surely_ours(request):
+        return refusal(403, "Not allowed", "Please save the table on its page.")
+    request.max_content_length = SHOWN_BYTES
+    try:
+        asked = msgspec.json.decode(request.get_data(), type=ShownTable)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return refused(400, "The table cannot be read.")
+    stem = "".join(c if c.isalnum() or c in "._- " else "-" for c in asked.name)[:80].strip() or "table"
+    return streamed(stem, form, asked.head, lambda _app, _tenant: iter(asked.rows))
 
 
-def iso_times(time_us: "np.ndarray[Any, np.dtype[np.int64]]") -> list[str]:
-    """RFC 3339 in UTC, to the millisecond where nothing is finer; shape (n,)."""
-    unit = "us" if (time_us % 1000).any() else "ms"
-    return [text + "Z" for text in np.datetime_as_string(time_us.astype("datetime64[us]"), unit=unit).tolist()]
+def readings_download(sensors: Sequence[SensorEntry], start_us: int, end_us: int, form: Format) -> Response:
+    """Every reading of these sensors, one sensor after the other; what stops it is said."""
+    wanted = tuple(ExportSensor(sensor.id, sensor.device_key, sensor.key, sensor.unit) for sensor in sensors)
+    engine = services().database.engine
+    with tenant_reading(engine, tenant_id()) as connection:
+        expected = readings_expected(connection, [sensor.id for sensor in sensors], start_us, end_us)
+    export = Export(tenant_id(), wanted, start_us, end_us, form, expected)
+    try:
+        pieces = export_pieces(engine, actor(), export)
+    except ActionError as error:
+        return refused(error.status, f"{sentence(error.reason)}.")
+    return _download(pieces, export.name, TYPES[form])
 
 
 def _asked(key: str) -> Response | tuple[DeviceEntry, list[SensorEntry], int, int]:
     """Device, sensors and range of the request, or the answer that says what is wrong with it."""
     device = next((one for one in visible_devices() if one.key == key), None)
     if device is None:
-        return _refused(404, f"There is no device {key}.")
+        return refused(404, f"There is no device {key}.")
     wanted = request.args.getlist("sensor")
     missing = [name for name in wanted if name not in device.sensors]
     if missing:
-        return _refused(404, f"{key} has no sensor {missing[0]}.")
+        return refused(404, f"{key} has no sensor {missing[0]}.")
     sensors = [device.sensors[name] for name in wanted] or list(device.sensors.values())
     if not sensors:
-        return _refused(404, f"{key} has no sensors.")
+        return refused(404, f"{key} has no sensors.")
     zone = services().catalogue.of(tenant_id()).zone
     with tenant_reading(services().database.engine, tenant_id()) as connection:
         spans = reading_spans(connection, [sensor.id for sensor in sensors])
+        calendars = shift_calendars(connection, device.line) if names_shift(request.args.get("range")) else []
     span = (min(s[0] for s in spans.values()), max(s[1] for s in spans.values())) if spans else None
-    view = texts.view_of(sensors[0], request.args.to_dict(), span, time.time_ns() // 1000, zone)
+    view = texts.view_of(sensors[0], request.args.to_dict(), span, time.time_ns() // 1000, zone, calendars)
     if problem := view.range.problem:  # a file of another range than was asked for would deceive
-        return _refused(400, problem)
+        return refused(400, problem)
     return device, sensors, view.start_us, view.end_us
 
 
-def _refused(status: int, reason: str) -> Response:
+def refused(status: int, reason: str) -> Response:
+    """What is wrong, as plain text."""
     return Response(reason + "\n", status, mimetype="text/plain")
 
 
-def _streamed(stem: str, rows: Callable[[Services, int], Iterator[bytes]]) -> Response:
-    """A download named after `stem`; `rows` runs while it is sent, so it is told beforehand what it needs."""
+def streamed(stem: str, form: str, head: Row, rows: Callable[[Services, int], Iterator[Row]]) -> Response:
+    """A table as a download named after `stem`; `rows` runs while it is sent, so it is told beforehand what it needs."""
     if not _running.acquire(blocking=False):
         return Response(
             "Several exports are running. Try again in a moment.\n", 503, {"Retry-After": "5"}, mimetype="text/plain"
         )
     try:
-        pieces = rows(services(), tenant_id())
-        response = Response(_Pieces(pieces), mimetype="text/csv; charset=utf-8")  # type: ignore[arg-type]
+        found = rows(services(), tenant_id())
+        made = xlsx_pieces([(stem, head, found)]) if form == "xlsx" else _csv(head, found)
+        return _download(_Pieces(made), f"{stem}.{form}", XLSX_TYPE if form == "xlsx" else CSV_TYPE)
     except BaseException:
         _running.release()
         raise
-    response.headers["Content-Disposition"] = (
-        f"attachment; filename*=UTF-8''{quote(stem)}.csv; filename=\"{_plain(stem)}.csv\""
-    )
+
+
+def _csv(head: Row, rows: Iterator[Row]) -> Iterator[bytes]:
+    yield MARK.encode() + csv_text([head])
+    for some in _batches(rows):
+        yield csv_text(some)
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while some := list(islice(rows, CSV_ROWS)):
+        yield some
+
+
+def _download(pieces: "_Pieces | Pieces", name: str, kind: str) -> Response:
+    response = Response(pieces, content_type=kind)
+    response.headers["Content-Disposition"] = attachment(name)
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _plain(stem: str) -> str:
-    return stem.encode("ascii", "replace").decode().replace("?", "-")
 
 
 class _Pieces:
@@ -150,7 +204,6 @@ class _Pieces:
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield MARK.encode()
             yield from self._pieces
         finally:
             self.close()
@@ -163,96 +216,28 @@ class _Pieces:
         self._place.close()
 
 
-def _reading_rows(
-    app: Services, tenant: int, sensors: Sequence[SensorEntry], start_us: int, end_us: int
-) -> Iterator[bytes]:
-    yield csv_text([["time", "device", "sensor", "value", "unit", "quality", "note"]])
-    by_id = {sensor.id: sensor for sensor in sensors}
-    with tenant_reading(app.database.engine, tenant) as connection:
-        for piece in stream_readings(connection, list(by_id), start_us, end_us):
-            yield _reading_lines(piece, by_id[int(piece.sensor_id[0])])
-
-
-def _reading_lines(piece: Readings, sensor: SensorEntry) -> bytes:
-    """One piece, of one sensor: only time, value, quality and note differ from line to line."""
-    device, name, unit = (
-        csv_text([["", text]]).decode()[1:-2] for text in (sensor.device_key, sensor.key, sensor.unit)
-    )
-    columns = zip(
-        iso_times(piece.time_us), piece.value.tolist(), piece.quality.tolist(), piece.flags.tolist(), strict=True
-    )
-    # repr keeps every digit of a double, so that what is exported can be imported again.
-    lines = [
-        f"{at},{device},{name},{_number(value)},{unit},{quality},{FLAG_WORDS.get(flags, '')}\r\n"
-        for at, value, quality, flags in columns
-    ]
-    return "".join(lines).encode()
-
-
-def _number(value: float) -> int | float:
-    """A whole number without its point."""
-    return int(value) if value.is_integer() and abs(value) < 1e15 else value
-
-
-def _statistics_rows(
-    app: Services, tenant: int, sensors: Sequence[SensorEntry], start_us: int, end_us: int
-) -> Iterator[bytes]:
-    head = [
-        "device",
-        "sensor",
-        "unit",
-        "from",
-        "to",
-        "mean",
-        "median",
-        "median_of",
-        "std_deviation",
-        "min",
-        "max",
-        "readings",
-    ]
-    yield csv_text([[*head, "trend", "trend_per_hour"]])
+def _statistics_rows(app: Services, tenant: int, sensors: Sequence[SensorEntry], start_us: int, end_us: int) -> Iterator[Row]:
     start, end = iso_times(np.array([start_us, end_us]))
     for sensor in sensors:
         with tenant_reading(app.database.engine, tenant) as connection:
             one = statistics(connection, sensor.id, start_us, end_us)
         names = [sensor.device_key, sensor.key, sensor.unit, start, end]
         if one is None:
-            yield csv_text([[*names, "", "", "", "", "", "", 0, "", ""]])
+            yield [*names, "", "", "", "", "", "", 0, "", ""]
             continue
         sd = "" if np.isnan(one.sd) else one.sd
         moments = [one.mean, one.median, one.median_of, sd, one.min, one.max, one.count]
-        yield csv_text([[*names, *moments, one.trend.direction.value, one.trend.slope_per_hour]])
+        yield [*names, *moments, one.trend.direction.value, one.trend.slope_per_hour]
 
 
-def _device_rows(app: Services, tenant: int, devices: Sequence[DeviceEntry]) -> Iterator[bytes]:
-    yield csv_text(
-        [
-            [
-                "device",
-                "name",
-                "place",
-                "line",
-                "sensor",
-                "value",
-                "unit",
-                "time",
-                "normal_low",
-                "normal_high",
-                "limit_low",
-                "limit_high",
-            ]
-        ]
-    )
+def _device_rows(app: Services, tenant: int, devices: Sequence[DeviceEntry]) -> Iterator[Row]:
     now = app.live.now(tenant)
     for device in devices:
-        rows = []
         for sensor in device.sensors.values():
             state = now.get(sensor.id)
-            value = None if state is None else _number(state.total if sensor.kind == "increment" else state.value)
+            value = None if state is None else plain_number(state.total if sensor.kind == "increment" else state.value)
             at = iso_times(np.array([state.time_us]))[0] if state else None
             limits = [sensor.normal_low, sensor.normal_high, sensor.limit_low, sensor.limit_high]
-            rows.append(
-                [device.key, device.name, device.place, device.line, sensor.key, value, sensor.unit, at, *limits]
-            )
-        yield csv_text(rows or [[device.key, device.name, device.place, device.line, *[None] * 8]])
+            yield [device.key, device.name, device.place, device.line, sensor.key, value, sensor.unit, at, *limits]
+        if not device.sensors:
+            yield [device.key, device.name, device.place, device.line, *[None] * 8]

@@ -1,45 +1,44 @@
-"""What an empty plant shows: how the first reading gets in."""
+"""What an empty plant shows: how the first device gets in."""
 
-import flask
 from dash import html
 from dash.development.base_component import Component
 
 from dashapp.domain.fleet import Role
 from dashapp.settings import Settings
 from dashapp.ui.components import card
+from dashapp.ui.connecting import NO_KEY, address, curl_command
+from dashapp.ui.forms import command
 
-BODY = '{"device_id": "press-1", "sensor_type": "temperature", "value": 71.4, "unit": "°C"}'
+BODY: dict[str, str | float] = {"device_id": "press-1", "sensor_type": "temperature", "value": 71.4, "unit": "°C"}
 
 
 def first_device(settings: Settings, role: Role) -> Component:
-    """The ways in, each as it would be typed here. The page fills itself when the first device is there."""
+    """The ways in. The page fills itself when the first device is there."""
     intro = "This plant has no devices yet. As soon as the first one reports, it stands here."
     if not role.includes(Role.MANAGER):
         intro += " Somebody with the role manager or administrator can connect it."
+        return card("Connect the first device", html.P(intro, className="muted"))
+    add = html.A("Add a device", href="/devices/new", className="btn solid", **{"data-inside": "true"})
     steps = [
-        _first_step(settings),
-        _step("Post its readings", "One or many at a time; each may carry its own timestamp.", _curl(settings)),
+        _step("Add it here", "A name and a template are enough. You get a key, a command to copy, and see its first value arrive.", add),
+        *_self_registration(settings),
         _step(
             "Or bring the past with you",
-            "Any historian's export, any separator and time format. With --dry-run it shows what would happen.",
-            "python app.py import press-1.csv --device press-1 --dry-run",
+            "Any historian's export, any separator and time format. It is checked before it is stored, and can be taken back.",
+            html.A("Import a file", href="/import", className="btn", **{"data-inside": "true"}),
         ),
     ]
-    return card("Connect the first device", html.P(intro, className="muted"), html.Ol(steps, className="first-steps"))
+    return card("Connect the first device", html.P(intro, className="muted"), html.Ul(steps, className="first-steps"))
 
 
-def _first_step(settings: Settings) -> Component:
-    if settings.auto_register:
-        return _step("Make a key", "Unknown devices register themselves with their first reading.", "python app.py create-key gateway")
-    text = "It prints a key, and the command below with it."
-    return _step("Make a device, on the server", text, "python app.py add-device press-1 --sensor temperature:°C")
+def _self_registration(settings: Settings) -> list[Component]:
+    """Where unknown devices register themselves, the command alone will do."""
+    if not settings.auto_register:
+        return []
+    key = None if settings.open_ingest else NO_KEY
+    text = "Unknown devices register themselves with their first reading (ANDON_AUTO_REGISTER). They need a key of the plant."
+    return [_step("Or let it register itself", text, command(curl_command(address(), BODY, key), "first-curl"))]
 
 
-def _curl(settings: Settings) -> str:
-    address = flask.request.url_root.rstrip("/")
-    key = "" if settings.open_ingest else " \\\n  -H 'X-API-Key: YOUR-KEY'"
-    return f"curl {address}/api/v1/readings{key} \\\n  -H 'Content-Type: application/json' \\\n  -d '{BODY}'"
-
-
-def _step(title: str, text: str, command: str) -> Component:
-    return html.Li([html.H3(title), html.P(text, className="small muted"), html.Pre(html.Code(command), tabIndex="0")])
+def _step(title: str, text: str, inside: Component) -> Component:
+    return html.Li([html.H3(title), html.P(text, className="small muted"), inside])

@@ -13,13 +13,11 @@ from urllib.parse import SplitResult, urlsplit
 
 import dash
 import flask
-from dash import html
 from dash._pages import _parse_query_string, _path_to_page
-from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from dashapp.actions.actor import Forbidden
-from dashapp.ui.components import empty_state
+from dashapp.ui.states import failed
 
 log = logging.getLogger("andon.ui")
 SUFFIX = " · Andon"
@@ -41,13 +39,17 @@ def first_page() -> FirstPage:
     url = _referer()
     if url is None:
         return FirstPage()
-    page, variables = find_page(url.path)
+    return page_at(url.path, f"?{url.query}" if url.query else "")
+
+
+def page_at(path: str, search: str) -> FirstPage:
+    """The page at a path with its query (`?range=8h`, or nothing)."""
+    page, variables = find_page(path)
     if not page:
-        return FirstPage(path=url.path)
-    search = f"?{url.query}" if url.query else ""
+        return FirstPage(path=path)
     layout = page["layout"]
     content = layout(**{**variables, **_parse_query_string(search)}) if callable(layout) else layout
-    return FirstPage(url.path, page_title(page, variables), content, {"pathname": url.path, "search": search})
+    return FirstPage(path, page_title(page, variables), content, {"pathname": path, "search": search})
 
 
 def find_page(path: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -81,13 +83,6 @@ def shielded(layout: Callable[..., Any]) -> Callable[..., Any]:
             raise
         except Exception:
             log.exception("the page %s could not be made", layout.__module__)
-            return failed_page()
+            return failed("This page could not be shown")
 
     return safe
-
-
-def failed_page() -> Component:
-    """What is shown in place of a page that could not be made."""
-    text = "What went wrong is in the server's log. The plant's data is not affected. Try again in a moment."
-    again = html.A("Try again", href="", className="btn")
-    return html.Div(empty_state("This page could not be shown", text, again), className="card", role="alert")

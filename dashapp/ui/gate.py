@@ -2,25 +2,23 @@
 
 import hmac
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import flask
 from flask import Blueprint, Response, request
 
-from dashapp.actions import access, sessions
+from dashapp.actions import access, sessions, views
 from dashapp.actions.access import SignInRefused
 from dashapp.actions.actor import ActionError
+from dashapp.domain.addresses import local_address
 from dashapp.ui import csrf, visitor
+from dashapp.ui.bundle import asset, styles_url
 from dashapp.ui.refusals import CHALLENGE, refusal
 from db.queries import people
 
 SIGN_IN_PATH, SET_UP_PATH, SIGN_OUT_PATH = "/sign-in", "/set-up", "/sign-out"
 PATHS = (SIGN_IN_PATH, SET_UP_PATH, SIGN_OUT_PATH)
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
-STYLES = ("10-base.css", "20-layout.css", "30-controls.css", "40-parts.css", "90-media.css", "tokens.css")
 EXPIRED = "This form was open for too long. Please send it again."
 LARGEST_FORM = 50_000  # bytes
 MOST_CODES = 10  # set-up codes tried from one network address in five minutes
@@ -117,14 +115,8 @@ def anybody() -> bool:
 
 def safe_next(wanted: str | None) -> str:
     """Where to go after signing in: a path of this site with its query, else the first page."""
-    if not wanted or len(wanted) > 2000 or not wanted.isprintable() or "\\" in wanted:
-        return "/"
-    try:
-        parts = urlsplit(wanted)
-    except ValueError:
-        return "/"
-    outside = parts.scheme or parts.netloc or not wanted.startswith("/") or wanted.startswith("//")
-    return "/" if outside or parts.path in PATHS or parts.path.startswith("/_") else wanted
+    address = local_address(wanted)
+    return "/" if address is None or urlsplit(address).path in PATHS else address
 
 
 def way_in() -> Response:
@@ -152,6 +144,9 @@ def _let_in(signed_in: access.SignedIn, wanted: str) -> Response:
     before = visitor.current_actor()
     if before is not None:
         sessions.sign_out(visitor.running().database, before)  # one browser, one session
+    if wanted == "/":
+        running = visitor.running()
+        wanted = views.start_address(running.database, signed_in.tenant_id, signed_in.user_id, signed_in.active_tenant_id)
     response = flask.redirect(wanted, 303)
     visitor.give_cookie(response, signed_in)
     return response
@@ -196,13 +191,7 @@ def _page(template: str, status: int, **values: Any) -> Response:
 
 @gate.app_context_processor
 def _assets() -> dict[str, Any]:
-    return {"asset": asset, "styles": STYLES}
-
-
-@cache
-def asset(name: str) -> str:
-    """An asset's URL, as Dash writes it: with its time of change, so that the browser has it once for all pages."""
-    return f"/assets/{name}?m={(ASSETS / name).stat().st_mtime}"
+    return {"asset": asset, "styles": styles_url()}
 
 
 def _sentence(words: str) -> str:

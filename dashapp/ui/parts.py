@@ -100,6 +100,38 @@ def card(
     )
 
 
+def downloads(path: str, query: str = "", *, what: str = "this table", id: str | None = None) -> Component:
+    """Links to a table as CSV and as XLSX: `path` without its ending, `query` without its question mark."""
+    asked = f"?{query}" if query else ""
+    links = [
+        html.A(
+            form.upper(), href=f"{path}.{form}{asked}", download="", className="btn plain tiny", title=f"Save {what} as {form.upper()}",
+            **_optional(id=f"{id}-{form}" if id else None),
+        )
+        for form in ("csv", "xlsx")
+    ]  # fmt: skip
+    return html.Span(links, className="downloads")
+
+
+def picture_button(title: str) -> Component:
+    """Saves the card that it stands in as PNG (`assets/98-pictures.js`)."""
+    says = f"Save “{title}” as PNG"
+    return html.Button("PNG", type="button", className="btn plain tiny", title=says, **{"aria-label": says, "data-picture": title})
+
+
+def points_button(chart: str, title: str) -> Component:
+    """Saves what the chart or timeline with the id `chart` shows as CSV (`assets/98-files.js`)."""
+    says = f"Save the points of “{title}” as CSV"
+    return html.Button(
+        "CSV", type="button", className="btn plain tiny", title=says, **{"aria-label": says, "data-chart-csv": chart, "data-name": title}
+    )
+
+
+def drawing_downloads(drawing: str, title: str) -> Component:
+    """What the timeline or heatmap with the id `drawing` shows as CSV, and its card as PNG."""
+    return html.Span([points_button(drawing, title), picture_button(title)], className="downloads")
+
+
 def empty_state(title: str, text: Children, action: Children = None) -> Component:
     """What happened and what to do: a heading, one sentence, and a link or button."""
     inside = [html.P(title, className="empty-title"), html.P(text, className="empty-text")]

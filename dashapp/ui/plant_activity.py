@@ -7,12 +7,16 @@ from urllib.parse import quote
 import numpy as np
 from sqlalchemy import Connection
 
-from dashapp.domain.downtime import MachineState, Minutes, Span, machine_spans, time_in
+from dashapp.domain.downtime import MachineState, Minutes, Span, machine_spans, off_shift, time_in
+from dashapp.domain.oee import Figure, ProductionSums, figures
+from dashapp.domain.shifts import ShiftCalendar, busy_intervals, of_line
 from dashapp.ui.cards import Background, Sensor, Watched
 from dashapp.ui.components import TimelineRow
 from dashapp.ui.time_range import HOUR_US, MINUTE_US, midnight_us, same_time_days_ago_us
-from db.queries.activity import Counted, MinuteSums, Reported, averages, minute_sums, minutes_reported, readings_reported, units_counted
+from db.queries.activity import Counted, MinuteSums, averages, minute_sums, minutes_reported, units_counted
+from db.queries.production import production_grid
 from db.queries.series import Activity, hourly_activity
+from db.queries.shifts import shift_calendars
 
 SHOWN_US = 8 * HOUR_US
 RATE_US = 15 * MINUTE_US
@@ -40,9 +44,9 @@ class PlantActivity:
     machines: int = 0
     counted: dict[int, Counted] = field(default_factory=dict)
     background: Background = field(default_factory=Background)
-    reported: Reported = field(default_factory=lambda: Reported(0, 0))
     heat: tuple[HeatRow, ...] = ()
     heat_start_us: int = 0
+    oee: Figure | None = None  # of all machines since the plant's midnight; None without machines
 
     def timeline(self) -> list[TimelineRow]:
         """Rows for `components.StateTimeline`."""
@@ -69,15 +73,13 @@ def _word(span: Span) -> "MachineState":
 
 
 def _reason(span: Span) -> str:
-    return {MachineState.DOWN: "fault", MachineState.IDLE: "no units, no fault"}.get(span.state, "")
+    return {MachineState.DOWN: "fault", MachineState.IDLE: "no units, no fault", MachineState.OFF: "nothing planned"}.get(span.state, "")
 
 
 def read_activity(connection: Connection, devices: Sequence[Watched], zone: str, now_us: int) -> PlantActivity:
-    """Asks the database, in the tenant's transaction that is handed over: five statements, a few milliseconds for a small plant."""
+    """Asks the database, in the tenant's transaction that is handed over: a few statements, a few milliseconds for a small plant."""
     start_us = (now_us - SHOWN_US) // MINUTE_US * MINUTE_US
     machines = [one for one in devices if one.produced is not None]
-    every = [sensor.id for one in devices for sensor in one.sensors]
-    today_us = midnight_us(now_us, zone)
     counted = _counted(connection, machines, zone, now_us)
     shown, rest = machines[:MOST_MACHINES], machines[MOST_MACHINES:]
     sums = minute_sums(connection, _machine_sensors(shown), start_us, now_us)
@@ -92,13 +94,15 @@ def read_activity(connection: Connection, devices: Sequence[Watched], zone: str,
     reporting = [one.main.id for one in rows if one.main is not None and one.produced is None]
     minutes = minutes_reported(connection, reporting, heat_start_us, now_us) if reporting else {}
     plain = [one.main.id for one in devices if one.main is not None and one.produced is None and not one.others]
-    spans = {one.device.key: _spans(one, sums, start_us, now_us) for one in shown}
+    planned = _planned(shift_calendars(connection), machines, start_us, now_us)
+    spans = {one.device.key: _in_shifts(_spans(one, sums, start_us, now_us), planned[one.device.line]) for one in shown}
     background = Background(
         hour_average=averages(connection, plain, now_us - HOUR_US, now_us) if plain else {},
         day_range=_ranges(hours),
         units_per_h=rates,
         units_before={sensor_id: one.today - one.state_total for sensor_id, one in counted.items()},
         faulted=frozenset(key for key, known in spans.items() if known[-1].state is MachineState.DOWN),
+        off=frozenset(one.device.key for one in machines if _is_off(planned[one.device.line], now_us)),
     )
     return PlantActivity(
         now_us,
@@ -107,10 +111,18 @@ def read_activity(connection: Connection, devices: Sequence[Watched], zone: str,
         machines=len(machines),
         counted=counted,
         background=background,
-        reported=readings_reported(connection, every, today_us, now_us),
         heat=tuple(_heat_row(one, hours, minutes, heat_start_us) for one in rows),
         heat_start_us=heat_start_us,
+        oee=_oee(connection, machines, midnight_us(now_us, zone), now_us),
     )
+
+
+def _oee(connection: Connection, machines: Sequence[Watched], today_us: int, now_us: int) -> Figure | None:
+    """From sums of hours, which are kept: it costs no more than the other figures."""
+    if not machines:
+        return None
+    sums = production_grid(connection, [one.device.id for one in machines], [(today_us, now_us)]).sum(axis=(0, 1))
+    return figures(ProductionSums(*sums.tolist())).oee
 
 
 def _counted(connection: Connection, machines: Sequence[Watched], zone: str, now_us: int) -> dict[int, Counted]:
@@ -125,6 +137,26 @@ def _counted(connection: Connection, machines: Sequence[Watched], zone: str, now
         today_us=midnight_us(now_us, zone),
         now_us=now_us,
     )
+
+
+Planned = list[tuple[int, int]] | None  # intervals in which it was to work; None: nobody said so
+
+
+def _planned(calendars: Sequence[ShiftCalendar], machines: Sequence[Watched], start_us: int, now_us: int) -> dict[str, Planned]:
+    """By line."""
+    found: dict[str, Planned] = {}
+    for line in {one.device.line for one in machines}:
+        own = of_line(calendars, line)
+        found[line] = busy_intervals(own, start_us, now_us + 1) if own else None
+    return found
+
+
+def _in_shifts(spans: list[Span], planned: Planned) -> list[Span]:
+    return spans if planned is None else off_shift(spans, planned)
+
+
+def _is_off(planned: Planned, now_us: int) -> bool:
+    return planned is not None and not (planned and planned[-1][1] > now_us)
 
 
 def _machine_sensors(machines: Sequence[Watched]) -> list[int]:

@@ -1,4 +1,4 @@
-"""The plant in six figures, of what is measured today: no OEE is shown before there is one."""
+"""The plant in six figures, of what is measured today."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ from typing import Any
 from dash.development.base_component import Component
 
 from dashapp.domain.downtime import standing_since
+from dashapp.domain.oee import Figure
 from dashapp.ingest.live import SensorNow
 from dashapp.ui.cards import Condition, Watched, is_fresh, last_unit_us, units_today
 from dashapp.ui.components import kpi
 from dashapp.ui.parts import format_value
 from dashapp.ui.plant_activity import PlantActivity
 from dashapp.ui.ticking import Since
+from db.queries.activity import Reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +40,25 @@ class Figures:
     machines: int = 0
     running: int = 0
     judged: int = 0  # machines of which it is known whether they run
+    off: int = 0  # machines that stand because nothing is planned
     stop: Stop | None = None
     units: float | None = None
     units_yesterday: float | None = None
     units_yesterday_by_now: float | None = None
     units_per_h: float | None = None
     rejects: float | None = None
+    oee: Figure | None = None
     inspected: float | None = None  # units of the machines that count rejects
 
 
 def plant_figures(
-    conditions: Sequence[tuple[Watched, Condition]], live: Mapping[int, SensorNow], activity: PlantActivity, at_us: int
+    conditions: Sequence[tuple[Watched, Condition]],
+    live: Mapping[int, SensorNow],
+    activity: PlantActivity,
+    reported: Reported,
+    at_us: int,
 ) -> Figures:
-    """Adds up what the cards and the last hours say."""
+    """Adds up what the cards and the last hours say, and what is `reported` by now."""
     devices = [one for one, _ in conditions]
     silent = [one.device.key for one, how in conditions if how.state in ("stale", "no_data")]
     machines = [(one, how) for one, how in conditions if one.produced is not None]
@@ -62,18 +70,20 @@ def plant_figures(
         devices=len(devices),
         reporting=len(devices) - len(silent),
         silent=silent[0] if silent else "",
-        readings_minute=activity.reported.last_minute,
-        readings_today=activity.reported.since,
+        readings_minute=reported.last_minute,
+        readings_today=reported.since,
         beyond=sum(trouble.value is not None for _, how in conditions for trouble in how.troubles),
         sensors=sum(is_fresh(sensor, live.get(sensor.id), at_us) for sensor in sensors),
         machines=len(machines),
         running=sum(how.running is True for _, how in machines),
         judged=sum(how.running is not None for _, how in machines),
+        off=sum(how.off for _, how in machines),
         stop=_longest_stop(machines, live, activity),
         units=_sum(units_today(sensor, live, activity.background) for sensor in produced) if produced else None,
         units_yesterday=sum(counted[sensor.id].yesterday for sensor in produced) if produced else None,
         units_yesterday_by_now=sum(counted[sensor.id].yesterday_by_now for sensor in produced) if produced else None,
         units_per_h=sum(activity.background.units_per_h.values()) if activity.background.units_per_h else None,
+        oee=activity.oee,
         rejects=_sum(units_today(one.rejected, live, activity.background) for one in rejecting if one.rejected) if rejecting else None,
         inspected=_sum(units_today(one.produced, live, activity.background) for one in rejecting if one.produced) if rejecting else None,
     )
@@ -88,7 +98,7 @@ def _longest_stop(
 ) -> Stop | None:
     stops = []
     for one, how in machines:
-        if how.running is not False or one.produced is None:
+        if how.running is not False or one.produced is None or how.off:
             continue
         now = live[one.produced.id]
         since = last_unit_us(now)  # to the second, where it is not longer ago than the live view reaches
@@ -108,13 +118,21 @@ def tiles(figures: Figures) -> list[Component]:
 
 def _production(figures: Figures) -> list[Component]:
     return [
+        _oee(figures),
         _units(figures),
         kpi("Making now", figures.units_per_h, " units/h", "mean of the last 15 min", decimals=0),
         _rejected(figures),
         kpi("Machines running", _of(figures.running, figures.judged), f" / {figures.machines}", _standing(figures)),
         _devices(figures),
-        kpi("Readings", figures.readings_minute, " / min", f"{format_value(float(figures.readings_today), 0)} today", decimals=0),
     ]
+
+
+def _oee(figures: Figures) -> Component:
+    """Why there is none where there is none: nothing planned, nothing known."""
+    value = None if figures.oee is None else figures.oee.value
+    if value is None:
+        return kpi("OEE today", None, " %", figures.oee.why if figures.oee else "not known yet")
+    return kpi("OEE today", 100 * value, " %", "of the planned time", decimals=1)
 
 
 def _reporting(figures: Figures) -> list[Component]:
@@ -149,8 +167,10 @@ def _rejected(figures: Figures) -> Component:
 
 def _standing(figures: Figures) -> Any:
     stop = figures.stop
+    if stop is None and figures.judged < figures.machines:
+        return "not known of every machine"
     if stop is None:
-        return "none stands still" if figures.judged == figures.machines else "not known of every machine"
+        return f"{figures.off} off shift" if figures.off else "none stands still"
     word = "stopped" if stop.fault else "idle"
     if stop.since_us is None:
         return f"{stop.key} {word} more than 8 h"

@@ -6,6 +6,8 @@ from typing import Any
 import flask
 from flask import Request, Response
 
+from dashapp.request_id import current
+
 CHALLENGE = {"WWW-Authenticate": 'Session realm="andon"'}  # a 401 must say how to sign in; no browser pops anything up for this
 
 
@@ -20,7 +22,7 @@ def refusal(status: int, title: str, detail: str, *, headers: dict[str, str] | N
     headers = {**(CHALLENGE if status == 401 else {}), **(headers or {})}
     form = flask.request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
     if wants_page(flask.request) or (form and not flask.request.path.startswith("/_")):
-        body = flask.render_template("andon/refused.html", title=title, detail=detail)
+        body = flask.render_template("andon/refused.html", title=title, detail=detail, request_id=current())
         return Response(body, status, headers, mimetype="text/html")
-    content = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    content = {"type": "about:blank", "title": title, "status": status, "detail": detail, "request_id": current(), **more}
     return Response(json.dumps(content), status, headers, mimetype="application/problem+json")

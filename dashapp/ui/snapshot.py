@@ -17,17 +17,21 @@ from dashapp.ingest.catalogue import TenantCatalogue
 from dashapp.ingest.live import BUCKET_US, SensorNow
 from dashapp.ingest.services import Services
 from dashapp.ui import cards
-from dashapp.ui.attention import Attention, attention, started
+from dashapp.ui.arrivals import Arrivals
+from dashapp.ui.attention import Attention, Told, attention, started
 from dashapp.ui.cards import Background, Condition, Watched
 from dashapp.ui.components import CardsDelta, DeviceCard, DeviceDelta, OtherValue, Point
 from dashapp.ui.context import devices_for
 from dashapp.ui.plant_activity import PlantActivity, read_activity
 from dashapp.ui.plant_figures import Figures, plant_figures
+from db.queries.activity import Reported
+from db.queries.alerts import AlertRow
 from db.tenancy import tenant_reading
 
 log = logging.getLogger("andon.ui")
 LOOK_EVERY_US = 5_000_000  # time passes also where nothing is committed: values grow old
 ACTIVITY_EVERY_US = 30_000_000
+SHARE = 50  # reading the last hours takes at most so small a part of one core: beside a flood of readings it is done less often
 UNUSED_S = 900.0
 KEPT_PIECES = 120  # of a card's line; who asks after a longer pause gets the whole line
 MANY = 48
@@ -100,6 +104,8 @@ class Overview:
         self._serial = 1
         self._devices_serial = self._figures_serial = self._attention_serial = self._activity_serial = 1
         self._activity = PlantActivity(0, 0)
+        self._activity_took_us = 0
+        self._arrivals = Arrivals()
         self._figures: Figures | None = None
         self._attention: Attention = ()
         self._since: dict[tuple[str, str], int] = {}
@@ -159,17 +165,19 @@ class Overview:
         self._device_of = {sensor.id: device.key for device in devices for sensor in device.sensors.values()}
         self._serial += 1
         self._devices_serial = self._serial
-        self._activity = PlantActivity(0, 0)
+        self._activity, self._activity_took_us = PlantActivity(0, 0), 0
+        self._arrivals = Arrivals()
 
     def _look(self, keys: set[str], now_us: int) -> None:
         """Brings these devices' cards and all that is added up over the plant to now."""
         live = self._services.live.now(self._tenant_id)
         serial = self._serial + 1
         background = self._activity.background
-        moved = [self._renew(self._cards[key], live, background, now_us, serial) for key in keys]
+        alerts = cards.worst_alerts(self._services.alerts.open(self._tenant_id))
+        moved = [self._renew(self._cards[key], live, background, now_us, serial, alerts.get(key)) for key in keys]
         conditions = [(card.watched, card.how) for card in self._cards.values()]
-        figures = plant_figures(conditions, live, self._activity, now_us)
-        listed = attention([how for _, how in conditions], self._since, self._started, now_us)
+        figures = plant_figures(conditions, live, self._activity, self._reported(live, now_us), now_us)
+        listed = attention([how for _, how in conditions], self._since, self._started, now_us, self._told())
         if figures != self._figures:
             self._figures, self._figures_serial = figures, serial
         if listed != self._attention:
@@ -182,8 +190,15 @@ class Overview:
         with tenant_reading(self._services.database.engine, self._tenant_id) as connection:
             return started(connection, trouble, now_us)
 
-    def _renew(self, card: _Card, live: Mapping[int, SensorNow], background: Background, now_us: int, serial: int) -> bool:
-        how = cards.condition(card.watched, live, now_us, background)
+    def _told(self) -> Told:
+        """What an open alert tells of already."""
+        alerts = self._services.alerts.open(self._tenant_id)
+        return frozenset((alert.device_key, None if alert.type == "device_offline" else alert.sensor_key) for alert in alerts)
+
+    def _renew(
+        self, card: _Card, live: Mapping[int, SensorNow], background: Background, now_us: int, serial: int, alert: AlertRow | None
+    ) -> bool:
+        how = cards.with_alert(cards.condition(card.watched, live, now_us, background), alert)
         sensor = card.watched.main
         now = live.get(sensor.id) if sensor is not None else None
         value = cards.current(sensor, now)
@@ -214,36 +229,54 @@ class Overview:
             card.pieces.append((serial, [point for points in found for point in points]))
         card.bucket = bucket
 
+    # ---- What is added up without a query
+
+    def _reported(self, live: Mapping[int, SensorNow], now_us: int) -> Reported:
+        """Nothing where there are machines: units say more."""
+        return Reported(0, 0) if self._activity.machines else self._arrivals.now(self._ever(live), now_us)
+
+    def _ever(self, live: Mapping[int, SensorNow]) -> int:
+        """How many readings the plant's sensors ever had."""
+        return sum(now.readings for now in map(live.get, self._device_of) if now is not None)
+
     # ---- What takes a query
 
     def _renew_activity(self, now_us: int) -> None:
-        if now_us - self._activity.at_us < ACTIVITY_EVERY_US or not self._cards:
+        rests_us = self._activity_took_us + max(ACTIVITY_EVERY_US, SHARE * self._activity_took_us)
+        if now_us - self._activity.at_us < rests_us or not self._cards:
             return
         if self._activity.at_us == 0:
-            self._take(self._read(now_us))
+            self._take(*self._read(now_us))
         elif self._reading.acquire(blocking=False):
             threading.Thread(target=self._read_beside, args=[now_us], name="overview-activity", daemon=True).start()
 
-    def _read(self, now_us: int) -> PlantActivity:
+    def _read(self, now_us: int) -> tuple[PlantActivity, int]:
+        """The last hours, and how long it took; what is reported is counted along with them."""
         assert self._plant is not None
+        zone, sensor_ids, arrivals = self._plant.zone, list(self._device_of), self._arrivals
         watched = [card.watched for card in self._cards.values()]
+        began, ever = time.monotonic(), self._ever(self._services.live.now(self._tenant_id))
         with tenant_reading(self._services.database.engine, self._tenant_id) as connection:
-            return read_activity(connection, watched, self._plant.zone, now_us)
+            found = read_activity(connection, watched, zone, now_us)
+            took_us = round((time.monotonic() - began) * 1e6)
+            if not found.machines:
+                arrivals.count(connection, sensor_ids, ever, now_us, zone)
+        return found, took_us
 
     def _read_beside(self, now_us: int) -> None:
         try:
-            plant, activity = self._plant, self._read(now_us)
+            plant, found = self._plant, self._read(now_us)
             with self._lock:
                 if plant is self._plant:
-                    self._take(activity)
+                    self._take(*found)
         except Exception as error:  # what was read before stays; the age of the last look is moved so that the next try comes later
             log.warning("the last hours of tenant %d were not read: %s", self._tenant_id, str(error).splitlines()[0])
             time.sleep(2)
         finally:
             self._reading.release()
 
-    def _take(self, activity: PlantActivity) -> None:
-        self._activity = activity
+    def _take(self, activity: PlantActivity, took_us: int) -> None:
+        self._activity, self._activity_took_us = activity, took_us
         self._activity_serial = self._serial + 1
         self._looked_us = 0  # cards and figures say what was read
 

@@ -1,5 +1,4 @@
-"""Small texts that count on in the browser (`assets/91-overview.js`): how long something lasts, what time it is at the plant."""
-
+"""Small texts that count on in the browser (`assets/91-overview.js`, `86-keys.js`): how long something lasts, what time it is where."""
 
 from dashapp.ui.components import Id, _Andon
 
@@ -11,8 +10,8 @@ class Since(_Andon):
         super().__init__(**locals())
 
 
-class PlantTime(_Andon):
-    """`plant time 14:03, Europe/Berlin` where the plant's clocks differ from the viewer's; nothing where they agree."""
+class Clock(_Andon):
+    """`09:03 New York · plant 15:03 Berlin`, or one of them where the clocks agree; leads to the choice of the zone."""
 
-    def __init__(self, id: Id | None = None, *, zone: str) -> None:
+    def __init__(self, id: Id | None = None) -> None:
         super().__init__(**locals())

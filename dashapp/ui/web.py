@@ -4,6 +4,7 @@ import gzip
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import dash
 import flask
@@ -12,14 +13,23 @@ from dash._utils import interpolate_str
 from flask import Flask, Response
 
 from dashapp.ingest.services import Services
-from dashapp.ui import auth, shell
+from dashapp.ui import auth, places, shell, visitor, zones
+from dashapp.ui.alarms.desk import feed
+from dashapp.ui.alarms.history import register_downloads
+from dashapp.ui.analytics.exports import register_analytics
+from dashapp.ui.bundle import ASSETS, asset, one_script, one_style_sheet, register_bundle
 from dashapp.ui.context import EXTENSION
 from dashapp.ui.exports import register_exports
 from dashapp.ui.first_page import NOT_FOUND, find_page, shielded
+from dashapp.ui.imports.routes import register_imports
+from dashapp.ui.kiosk import door, screen
+from dashapp.ui.offline import offline_links, register_offline
+from dashapp.ui.production.files import register_production
+from dashapp.ui.report_files import register_reports
 from dashapp.ui.snapshot import Overviews
 
 ROOT = Path(__file__).resolve().parents[2]
-ASSETS = ROOT / "assets"
+GRAPH = "/_dash-component-suites/dash/dcc/async-graph.js"
 PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
 NOT_NEEDED = ("deps/polyfill", "dash_table/bundle")  # for browsers of before 2018; for tables that no page uses
 COMPRESSED = ("application/json", "text/html", "text/plain", "text/csv", "image/svg+xml")
@@ -33,38 +43,53 @@ class Web(Dash):
     """Dash with an index page of our own."""
 
     def index(self, *args: Any, **kwargs: Any) -> Any:
-        """The page that loads the application; 404 where no page is registered at the path."""
-        page, _ = find_page(flask.request.path)
-        missing = not page or page["module"].endswith(NOT_FOUND)
+        """The page that loads the application; 404 where no page is registered at the path, or what it is about is not `found`."""
+        page, variables = find_page(quote(flask.request.path))
+        missing = not page or page["module"].endswith(NOT_FOUND) or not page.get("found", _always)(**variables)
         return Response(super().index(*args, **kwargs), 404 if missing else 200, mimetype="text/html")
 
     def _config(self) -> dict[str, Any]:
-        return {**super()._config(), "python_version": ""}  # nobody's business
+        config = {**super()._config(), "python_version": ""}  # nobody's business
+        if visitor.on_the_wall():
+            config["requests_pathname_prefix"] = f"{visitor.SCREEN_ROOT}/"  # the page asks with the cookie of the screen
+        return config
 
     def interpolate_index(self, **parts: str) -> str:
         """The index page without the scripts that nobody needs, and with the theme before anything is painted."""
         scripts = [line for line in parts["scripts"].split("\n") if not any(name in line for name in NOT_NEEDED)]
         theme = [line for line in scripts if "/00-theme.js" in line]
-        parts["scripts"] = "\n".join(line for line in scripts if line not in theme)
+        parts["scripts"] = one_script("\n".join(line for line in scripts if line not in theme))
+        parts["css"] = one_style_sheet(parts["css"])
         page, _ = find_page(flask.request.path)
-        head = {"theme": "\n".join(theme), "icon": _versioned("favicon.svg"), "early": _early(bool(page.get("charts")))}
+        on_the_wall = visitor.on_the_wall()
+        head = {
+            "theme": "\n".join(theme),
+            "icon": asset("favicon.svg"),
+            "manifest": "" if on_the_wall else offline_links(),
+            "early": _early(charts=bool(page.get("charts")) and not on_the_wall, root=flask.request.script_root),
+            **zones.for_scripts(),
+            "kiosk": f' data-kiosk="{screen.theme()}"' if on_the_wall else "",
+        }
         return interpolate_str(INDEX, **parts, **head)
 
 
-def _versioned(name: str) -> str:
-    """An asset's URL as Dash writes it: its time of change makes it cacheable for ever."""
-    return f"/assets/{name}?m={(ASSETS / name).stat().st_mtime}"
+def _always(**_variables: str) -> bool:
+    """A page that is there whatever its address says."""
+    return True
 
 
-def _early(charts: bool) -> str:
+def _early(*, charts: bool, root: str) -> str:
     """What the page will ask for once its scripts run, asked for at once."""
     links = [
-        '<link rel="preload" href="/assets/fonts/inter-latin.woff2" as="font" type="font/woff2" crossorigin>',
-        '<link rel="preload" href="/_dash-layout" as="fetch" crossorigin>',
-        '<link rel="preload" href="/_dash-dependencies" as="fetch" crossorigin>',
+        *(
+            f'<link rel="preload" href="/assets/fonts/inter-{part}.woff2" as="font" type="font/woff2" crossorigin>'
+            for part in ("latin", "symbols")
+        ),
+        f'<link rel="preload" href="{root}/_dash-layout" as="fetch" crossorigin>',
+        f'<link rel="preload" href="{root}/_dash-dependencies" as="fetch" crossorigin>',
     ]
-    if charts:
-        links.append(f'<link rel="prefetch" href="{PLOTLY}" as="script">')  # not preload: a plant without devices draws no chart
+    if charts:  # not preloaded: a plant without devices draws no chart
+        links += [f'<link rel="prefetch" href="{url}" as="script">' for url in (GRAPH, PLOTLY)]
     return "\n".join(links)
 
 
@@ -75,17 +100,30 @@ def create_web(services: Services) -> Flask:
     server.extensions[f"{EXTENSION}.overviews"] = Overviews(services)
     server.config.update(MAX_CONTENT_LENGTH=services.settings.body_bytes)
     register_exports(server)
+    register_reports(server)
+    register_analytics(server)
+    register_downloads(server)
+    register_production(server)
+    register_imports(server)
+    register_bundle(server)
+    register_offline(server)
+    places.register(server)
     app = _dash(server)
     shell.register(app)
+    screen.register(app)
     with server.test_request_context("/"):
         server.preprocess_request()  # Dash collects its callbacks at the first request: before the guard, and before the next app
-    app.layout = shell.shell_layout
-    app.layout = shell.shell_layout  # from now on: Dash drew it in that request, and nobody was signed in
+    app.layout = _layout
+    app.layout = _layout  # from now on: Dash drew it in that request, and nobody was signed in
     auth.enforce_page_roles(app)
     auth.guard(server)
     server.after_request(_tell_time)
     server.after_request(_compress)
     return server
+
+
+def _layout() -> Any:
+    return screen.screen_layout() if visitor.on_the_wall() else shell.shell_layout()
 
 
 def _dash(server: Flask) -> Web:
@@ -95,7 +133,8 @@ def _dash(server: Flask) -> Web:
         registered.clear()
     app = Web(
         "app", server=server, use_pages=True, pages_folder=str(ROOT / "pages"), assets_folder=str(ASSETS),
-        assets_ignore=r"^plotly\.min\.js$", title="Andon", update_title=None, suppress_callback_exceptions=True,
+        assets_ignore=r"^(plotly\.min|kiosk-open)\.js$", assets_path_ignore=["vendor"], title="Andon",
+        update_title=None, suppress_callback_exceptions=True,
         include_pages_meta=False, serve_locally=True, add_log_handler=False,
     )  # fmt: skip
     app.layout = html.Div()
@@ -112,6 +151,9 @@ def _tell_time(response: Response) -> Response:
         who = auth.current_actor()
         if who is not None:
             response.headers["Andon-Plant"] = str(who.tenant_id)
+            response.headers["Andon-Alerts"] = ".".join(map(str, feed().held(who)))
+        if visitor.on_the_wall():
+            door.tell_build(response)
     return response
 
 

@@ -113,10 +113,18 @@ def pin_partitions(database: Database, start_us: int, end_us: int, reason: str) 
             for each in partition_ranges(connection, parent)
             if each.low_us <= end_us and start_us < each.high_us
         ]
-        statement = "insert into pinned_partitions (name, reason) values (:name, :reason) on conflict (name) do nothing"
+        statement = "insert into pinned_partitions (name, reason) values (:name, :reason) on conflict do nothing"
         if names:
             connection.execute(text(statement), [{"name": name, "reason": reason} for name in names])
     return names
+
+
+def release_partitions(connection: Connection, reason: str) -> list[str]:
+    """Lets go of what was pinned for `reason`; gives the names that nothing else pins now."""
+    names = connection.execute(text("delete from pinned_partitions where reason = :reason returning name"), {"reason": reason}).scalars()
+    gone = list(names)
+    left = connection.execute(text("select name from pinned_partitions where name = any(:names)"), {"names": gone})
+    return sorted(set(gone) - set(left.scalars()))
 
 
 def span_of(time_us: int, span: Span) -> tuple[int, int]:

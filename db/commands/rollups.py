@@ -19,7 +19,9 @@ from sqlalchemy.exc import OperationalError
 
 from db.columns import DAY_US, HOUR_US, MINUTE_US, fetch_columns, from_us, ids_array, run, times_array, to_us
 from db.commands import rollup_sql
+from db.commands.connections import queue_metrics
 from db.commands.partitions import MINUTES, ensure_partitions
+from db.commands.production_marks import mark_readings
 from db.commands.readings import CLOSING_LOCK
 from db.engine import Database
 from db.tenancy import tenant_reading, tenant_transaction
@@ -170,7 +172,9 @@ def _compute_next(database: Database, tenant_id: int) -> Computed | None:
         if low == high or not sensor_ids:
             return Computed()
         ensure_partitions(database, (low, high), tables=(MINUTES,))
-        return _recompute(connection, tenant_id, _daily(np.asarray(sensor_ids, np.int32), low, high), emptied=False)
+        computed = _recompute(connection, tenant_id, _daily(np.asarray(sensor_ids, np.int32), low, high), emptied=False)
+        queue_metrics(connection, from_us(low), from_us(high))
+        return computed
 
 
 def _first_reading(connection: Connection, since_us: int | None, none_us: int) -> int:
@@ -206,4 +210,6 @@ def _recompute(connection: Connection, tenant_id: int, spans: _Spans, *, emptied
             run(connection, level.clear, parameters)
             run(connection, rollup_sql.JOIN_ANYHOW)
         written.append(run(connection, level.fill, parameters))
+    if emptied:  # what is new lies after what is computed of production; this may not
+        mark_readings(connection, spans.sensor_ids, spans.low_us, spans.high_us)
     return Computed(*written)

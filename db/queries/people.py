@@ -91,6 +91,19 @@ class KeyGrant:
     device_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A line of the list of keys; `machine_id` is the key of the device that it is for."""
+
+    id: int
+    name: str
+    hint: str
+    scopes: tuple[str, ...]
+    machine_id: str | None
+    created_at: datetime
+    revoked_at: datetime | None
+
+
 PERSON = "tenant_id, id, email, name, role, lines, is_platform, preferences, password_hash, created_at, disabled_at"
 
 
@@ -137,6 +150,15 @@ def users(connection: Connection) -> list[Person]:
     return [Person(**{**row._mapping, "lines": _lines(row.lines)}) for row in rows]
 
 
+def name_of(connection: Connection, label: str) -> str:
+    """The name of a person by the label that events carry (`user:7`); of anything else, and of whom is gone, the label itself."""
+    kind, _, number = label.partition(":")
+    if kind != "user" or not number.isdigit():
+        return label
+    name: str | None = connection.execute(text("select name from users where id = :id"), {"id": int(number)}).scalar_one_or_none()
+    return label if name is None else name
+
+
 def sessions(connection: Connection, user_id: int, now: datetime) -> list[SessionRow]:
     """Somebody's sessions that have not ended, the one used last first."""
     rows = connection.execute(
@@ -147,6 +169,17 @@ def sessions(connection: Connection, user_id: int, now: datetime) -> list[Sessio
         {"user": user_id, "now": now},
     )
     return [SessionRow(**row._mapping) for row in rows]
+
+
+def keys(connection: Connection) -> list[KeyRow]:
+    """The tenant's keys, those in use first, then the newest first."""
+    rows = connection.execute(
+        text(
+            "select k.id, k.name, k.hint, k.scopes, d.key as machine_id, k.created_at, k.revoked_at from api_keys k"
+            " left join devices d on d.id = k.device_id order by k.revoked_at is not null, k.created_at desc, k.id desc"
+        )
+    )
+    return [KeyRow(**{**row._mapping, "scopes": tuple(row.scopes)}) for row in rows]
 
 
 def device_exists(connection: Connection, device_id: int) -> bool:

@@ -90,25 +90,32 @@ class Activity:
     high: Floats
 
 
-def series(connection: Connection, sensor_id: int, start_us: int, end_us: int, *, width: int = 1000) -> Series:
+def series(
+    connection: Connection, sensor_id: int, start_us: int, end_us: int, *, width: int = 1000, bucketed: bool = False
+) -> Series:
     """The sensor's line over a range, for a chart of `width` pixels; at most 2,000 points.
 
-    Single readings where the range is short or holds few of them. Buckets at the edges of the range are whole.
+    Single readings where the range is short or holds few of them, unless it is to be `bucketed`: sums of counts are comparable
+    by equal times alone. Buckets at the edges of the range are whole.
     """
     width = max(50, min(width, MOST_POINTS))
     fill = sum((end_us - start_us) / bucket_us >= FILLS * width for _, bucket_us in LEVELS)
-    if fill == 0:
+    found: Series | None = None
+    if bucketed:
+        fill = max(fill, 1)
+    elif fill == 0:
         found = _raw(connection, sensor_id, start_us, end_us, width)
     elif (held := _readings_held(connection, sensor_id, start_us, end_us, MOST_POINTS)).at_most <= MOST_POINTS:
         found = _raw(connection, sensor_id, start_us, end_us, width)
         fill = 0 if len(found) >= held.at_least else fill
-    if fill == 0 and len(found):
+    if fill == 0 and found is not None and len(found):
         return found
     # Where retention dropped what is finer, the first level that holds something answers.
     for name, bucket_us in LEVELS[max(fill - 1, 0) :]:
         found = _rolled(connection, sensor_id, (start_us, end_us), width, name, bucket_us)
         if len(found):
             break
+    assert found is not None  # there is a level
     return found
 
 
@@ -122,6 +129,13 @@ def _rolled(
     # Buckets are read from the one that holds the start, and gathered in steps counted from 1970.
     edges_us = start_us // bucket_us * bucket_us, end_us
     return _gathered(connection, series_sql.rolled(name), sensor_id, edges_us, step_us, name)
+
+
+def step_means(connection: Connection, sensor_id: int, start_us: int, end_us: int, step_us: int) -> tuple[Ints, Floats]:
+    """(starts of the steps that hold readings, ascending; their means), shapes (n,). Steps count from 1970, in whole minutes."""
+    level, _ = next(each for each in reversed(LEVELS) if step_us % each[1] == 0)
+    found = _gathered(connection, series_sql.rolled(level), sensor_id, (start_us, end_us), step_us, level)
+    return found.time_us, found.mean
 
 
 def statistics(connection: Connection, sensor_id: int, start_us: int, end_us: int) -> Summary | None:

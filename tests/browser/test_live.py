@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -37,7 +38,7 @@ def post(server, content: object) -> httpx.Response:
 
 
 def payload(shape: str, value: float) -> object:
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{int(time.time() * 1e6) % 1_000_000:06d}Z"
+    stamp = datetime.now(UTC).isoformat()
     wide = {"machine_id": DEVICE, "temperature": value, "timestamp": stamp}
     narrow = {"device_id": DEVICE, "sensor_type": "temperature", "value": value, "unit": "°C", "timestamp": stamp}
     camel = {"deviceId": DEVICE, "timestamp": stamp, "sensorType": "temperature", "value": value, "unit": "celsius",
@@ -47,7 +48,7 @@ def payload(shape: str, value: float) -> object:
 
 def wait_for_value(page: Page, text: str) -> float:
     """When the text was first on the page, in seconds since 1970."""
-    page.wait_for_function("want => want in window.seen", arg=text, timeout=10_000, polling=20)
+    page.wait_for_function("want => want in window.seen", arg=text, polling=20)
     return page.evaluate("want => window.seen[want]", text) / 1000
 
 
@@ -67,7 +68,7 @@ def test_each_payload_shape_is_on_an_open_overview_in_under_a_second_at_the_medi
             began = time.time()
             post(server, payload(shape, value))
             delays.setdefault(shape, []).append(wait_for_value(page, text) - began)
-            page.wait_for_timeout(130 * (number % 5))
+            page.wait_for_timeout(200 * (number % 5))  # every moment between two ticks
     for shape, taken in delays.items():
         assert statistics.median(taken) < 1.0, (shape, taken)
 

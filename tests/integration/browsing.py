@@ -8,6 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from db.queries import people
+from tests.integration.access import new_user
+from tests.integration.plant import Press
 from tests.integration.web import signed_in_client
 
 HOST = "http://localhost"
@@ -21,6 +23,7 @@ class Visitor:
         self.client: FlaskClient = signed_in_client(server, user)
         self.page: dict[str, Props] = {}
         self.layout: Any = None
+        self.origin = "/"  # the page that callbacks are asked from
 
     def open(self, path: str) -> "Visitor":
         """Loads the page that a URL names."""
@@ -49,7 +52,7 @@ class Visitor:
             "state": [self._value(one) for one in callback["state"]],
             "changedPropIds": [changed or f"{callback['inputs'][0]['id']}.{callback['inputs'][0]['property']}"],
         }  # fmt: skip
-        answer = self.client.post("/_dash-update-component", json=body, headers={"Referer": HOST + "/"})
+        answer = self.client.post("/_dash-update-component", json=body, headers={"Referer": HOST + self.origin})
         if answer.status_code == 204:
             return {}
         assert answer.status_code == 200, answer.get_data(as_text=True)
@@ -93,6 +96,11 @@ class Visitor:
         wanted = {name: value for name, value in json.loads(pattern).items() if not isinstance(value, list)}
         ids = [one for one in self.page if one.startswith("{")]
         return [one for one in ids if wanted.items() <= json.loads(one).items()]
+
+
+def visit(server: Flask, press: Press, path: str = "/", **person: Any) -> Visitor:
+    """Somebody new of the press's tenant, with a page open."""
+    return Visitor(server, new_user(press.database, press.tenant_id, **person)).open(path)
 
 
 def _components(part: Any) -> Iterator[tuple[str, Props]]:

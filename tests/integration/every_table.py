@@ -13,7 +13,8 @@ from sqlalchemy import Connection, text
 
 # Of no tenant: who adds a table here says that every tenant may see it.
 INSTALLATION_WIDE = frozenset(
-    {"alembic_version", "installation", "sign_in_attempts", "leases", "job_runs", "pinned_partitions"}
+    {"alembic_version", "installation", "sign_in_attempts", "leases", "job_runs", "pinned_partitions", "job_requests", "replicas",
+     "storage_samples"}
 )  # fmt: skip
 MOMENT = "2026-01-15T12:00:00Z"
 
@@ -176,6 +177,7 @@ def _value(catalogue: Catalogue, table: str, column: Any, tenant_id: int, made: 
     known: Mapping[str, Any] = {
         "text": unique, "bytea": unique.encode(), "jsonb": "{}", "boolean": False, "date": MOMENT[:10],
         "timestamp with time zone": MOMENT, "integer": 1, "smallint": 1, "bigint": 1, "double precision": 1.0, "text[]": "{}",
+        "integer[]": "{}",
     }  # fmt: skip
     assert column.type in known, f"say what a column of type {column.type} holds ({table}.{column.name})"
     return known[column.type]

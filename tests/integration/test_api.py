@@ -27,8 +27,7 @@ def services(database, tmp_path):
     made = make_services(Settings(data_dir=tmp_path), database, PartitionKeeper(database))
     made.start()
     yield made
-    made.pipeline.stop()
-    made.listener.stop()
+    made.stop()
 
 
 @pytest.fixture

@@ -8,15 +8,18 @@ import pytest
 from sqlalchemy import text
 
 from dashapp import importing
+from dashapp.actions.imports import undo_import
 from dashapp.administration import administrator
 from dashapp.ingest.csv_dry_run import dry_run
 from dashapp.ingest.csv_format import CsvError, guess_format
 from dashapp.ingest.csv_import import CsvImport, ImportReport
+from dashapp.ingest.csv_rows import read_chunks
 from dashapp.ingest.services import Services, make_services
 from dashapp.settings import Settings
 from db.commands.partitions import PartitionKeeper
 from db.commands.rollups import recompute_dirty
 from db.engine import Database
+from db.queries.imports import find_import
 from db.tenancy import tenant_reading
 
 pytestmark = pytest.mark.requirement("IN-5")
@@ -28,8 +31,7 @@ def services(database):
     made = make_services(Settings(), database, PartitionKeeper(database))
     made.start()
     yield made
-    made.pipeline.stop()
-    made.listener.stop()
+    made.stop()
 
 
 def bring_in(services: Services, tenant: int, file: Path, device: str) -> ImportReport:
@@ -154,3 +156,33 @@ def test_a_mapping_to_a_column_that_is_not_there_names_those_that_are(tmp_path):
         importing.with_overrides(fmt, {"mapping": ("pressure=p",)})
     changed = importing.with_overrides(fmt, {"mapping": ("Druck (bar)=pressure:bar", "Temperatur [°C]=")})
     assert [column.sensor_key for column in changed.columns[1:]] in ([None, "pressure"], ["pressure"])
+
+
+def test_a_dry_run_of_more_than_fits_in_memory_says_the_same(database, tenant, services, tmp_path, monkeypatch):
+    """In any order of the file: what is of one sensor and time is counted together, from piles on disk."""
+    lines = [f"{START + timedelta(minutes=7 * i):%Y-%m-%d %H:%M:%S},{i % 50},{i % 3}" for i in range(400)]
+    lines += [lines[i].split(",")[0] + f",{i % 40},{i % 3}" for i in range(0, 400, 5)]
+    lines = [lines[(i * 181) % len(lines)] for i in range(len(lines))]
+    file = tmp_path / "shuffled.csv"
+    file.write_text("time,temp,mode\n" + "\n".join(lines) + "\n")
+    fmt = guess_format(file.read_bytes(), file_name=file.name)
+    whole, _ = dry_run(database.engine, tenant, file, fmt, "oven", {})
+    monkeypatch.setattr("dashapp.ingest.csv_dry_run.IN_MEMORY", 100)
+    monkeypatch.setattr("dashapp.ingest.csv_dry_run.read_chunks", lambda path, fmt, **more: read_chunks(path, fmt, rows=60, **more))
+    piled, new = dry_run(database.engine, tenant, file, fmt, "oven", {}, folder=tmp_path)
+    assert piled == whole
+    assert (piled.rows, piled.stored, len(new)) == (480, 800, 2)
+    assert piled.conflicts > 0 < piled.duplicates
+    assert [each.name for each in tmp_path.iterdir()] == ["shuffled.csv"]
+    done = bring_in(services, tenant, file, "oven")
+    assert (done.stored, done.duplicates, done.conflicts) == (piled.stored, piled.duplicates, piled.conflicts)
+
+
+def test_an_import_is_undone_from_the_command_line_too(database, tenant, services, tmp_path):
+    report = bring_in(services, tenant, wide_file(tmp_path), "press-9")
+    undo_import(database, administrator(tenant), report.import_id)
+    assert importing._undo(services, tenant, report.import_id) == 1000
+    with tenant_reading(database.engine, tenant) as connection:
+        row = find_import(connection, report.import_id)
+    assert (row.state, row.removed) == ("undone", 1000)
+    assert stored(database, tenant) == []

@@ -1,66 +1,24 @@
-"""The device page and the list of devices, as a signed-in person's browser asks for them, on a real database."""
+"""The device page as a signed-in person's browser asks for it, on a real database: values, the live chart, any range, whose it is."""
 
 import json
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
-from flask import Flask
 from sqlalchemy import text
 
-from dashapp.actions import passwords
-from dashapp.domain.fleet import DeviceSpec, Role, SensorSpec
+from dashapp.domain.fleet import DeviceSpec, SensorSpec
 from dashapp.ingest.services import Services
-from dashapp.ui.web import create_web
 from db.commands.devices import insert_device
 from db.commands.rollups import close_buckets
-from db.engine import Database
+from db.commands.shifts import insert_shift_calendar
 from db.tenancy import tenant_transaction
 from tests.integration.access import new_platform_user, new_user
-from tests.integration.browsing import Visitor
-from tests.integration.plant import START_US, Press, Reading, Sent, make_pipeline, new_press, running
-from tests.integration.web import clean_dash
+from tests.integration.browsing import Visitor, visit
+from tests.integration.plant import Press, new_press, now_s, store
 
 pytestmark = pytest.mark.requirement("UI-2")
 HOUR_S, DAY_S = 3600.0, 86_400.0
-
-
-@pytest.fixture(scope="module")
-def services(database: Database) -> Iterator[Services]:
-    with running(make_pipeline(database)) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def server(services: Services) -> Iterator[Flask]:
-    with clean_dash():
-        yield create_web(services)
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-
-
-@pytest.fixture
-def press(database: Database) -> Press:
-    return new_press(database)
-
-
-def now_s() -> float:
-    """Now in seconds after START_US: what `Sent` counts in."""
-    return time.time() - START_US / 1e6
-
-
-def store(services: Services, press: Press, *readings: Reading) -> None:
-    Sent(press, list(readings)).to(services.pipeline).outcome()
-
-
-def visit(server: Flask, press: Press, path: str, **person: Any) -> Visitor:
-    return Visitor(server, new_user(press.database, press.tenant_id, **person)).open(path)
 
 
 def live_points(visitor: Visitor) -> list[float]:
@@ -100,9 +58,10 @@ def test_a_counter_shows_what_it_came_to_in_the_last_hour(server, services, pres
 @pytest.mark.requirement("UI-14")
 def test_a_device_without_readings_says_how_the_first_is_sent_and_shows_it_when_it_comes(server, services, press):
     page = visit(server, press, "/devices/MX-01")
-    command = page.page["device-curl"]["children"]["props"]["children"]
+    command = page.page["device-curl"]["children"]
     assert "/api/v1/readings" in command
-    assert '"device_id": "MX-01", "sensor_type": "temperature"' in command
+    assert "http://localhost/api/v1/readings" in command
+    assert '"device_id": "MX-01", "temperature": 71.2' in command
     assert page.run("device-arrived.children") == {}
     store(services, press, (press.temperature, now_s(), 70.0))
     assert page.run("device-arrived.children")["device-arrived"]["children"]["props"]["href"] == "/devices/MX-01"
@@ -113,13 +72,17 @@ def test_a_device_that_is_not_there_leads_back_to_those_that_are(server, service
     page = visit(server, press, "/devices/nobody")
     assert "There is no device nobody here" in page.text
     assert "/devices" in page.text
+    html = {"Accept": "text/html"}
+    assert [page.client.get(path, headers=html).status_code for path in ("/devices/nobody", "/devices/nobody/settings")] == [404, 404]
+    assert [page.client.get(path, headers=html).status_code for path in ("/devices/MX-01", "/devices/MX-01/settings")] == [200, 200]
 
 
 def test_a_key_may_hold_any_character(server, services, press):
     with tenant_transaction(press.database.engine, press.tenant_id) as connection:
         insert_device(connection, press.tenant_id, DeviceSpec("press 1/é?", "Odd", "", "", (SensorSpec("t", "T"),)))
     services.catalogue.forget(press.tenant_id)
-    assert "press 1/é? has no readings yet" in visit(server, press, "/devices/press%201%2F%C3%A9%3F").text
+    page = visit(server, press, "/devices/press%201%2F%C3%A9%3F")
+    assert "press 1/é? has no readings yet" in page.text
 
 
 # ---- The live chart goes on
@@ -223,11 +186,32 @@ def test_a_shorter_range_is_answered_from_finer_data(server, services, press):
     assert {one["name"] for one in figure["data"]} >= {"min–max", "mean"}
     start, _ = figure["layout"]["xaxis"]["range"]
     ends = [datetime.fromtimestamp(start / 1000 + offset, UTC).isoformat() for offset in (HOUR_S, HOUR_S + 600)]
-    page.set("device-view", data={"sensor": "temperature", "past": [], "range": None, "from": ends[0], "to": ends[1]})
+    page.set("device-view", data={"sensor": "temperature", "range": None, "from": ends[0], "to": ends[1]})
     figure, says = history(page)
     assert "Raw readings" in says
     assert {one["name"] for one in figure["data"]} >= {"readings"}
-    assert page.page["device-csv"]["href"].startswith("/devices/MX-01/readings.csv?sensor=temperature&from=")
+    assert page.page["device-csv"]["href"].startswith("/api/v1/readings/export?device=MX-01&sensor=temperature&from=")
+
+
+@pytest.mark.requirement("UI-13", "PR-3")
+def test_a_shift_of_the_line_is_a_range_and_a_line_without_a_calendar_says_so(server, services, press):
+    now = now_s()
+    store(services, press, *[(press.temperature, now - 60 * at, 20.0) for at in range(1, 60)])
+    page = visit(server, press, "/devices/MX-01?range=this-shift")
+    history(page)
+    assert "no shift calendar" in page.page["device-history-note"]["children"]
+    assert page.page["device-range"]["shifts"] == []
+    day = {"name": "All day", "days": [1, 2, 3, 4, 5, 6, 7], "start": "00:00", "end": "24:00"}
+    with tenant_transaction(press.database.engine, press.tenant_id) as connection:
+        insert_shift_calendar(connection, "Usual", "UTC", {"shifts": [day]}, date(2020, 1, 1))
+    page = visit(server, press, "/devices/MX-01?range=this-shift")
+    figure, says = history(page)
+    assert says.startswith("All day shift of ")
+    shown = figure["layout"]["meta"]["shown"]
+    assert (shown["range"], shown["shift"], shown["counts"], shown["later"]) == ("this-shift", True, True, None)
+    assert shown["earlier"].startswith("All day@")
+    assert page.page["device-range"]["shifts"] == ["All day"]
+    assert page.page["device-history-note"]["hidden"] is True
 
 
 @pytest.mark.requirement("UI-13", "UI-14")
@@ -252,79 +236,6 @@ def test_times_are_in_the_viewers_zone(server, old):
     assert "(Asia/Kathmandu)" in says
     page.client.set_cookie("andon_zone", "Nowhere/Land")
     assert history(page.open("/devices/MX-01"))[0]["layout"]["meta"]["zone"] == "UTC"
-
-
-# ---- Tables
-
-
-@pytest.mark.requirement("UI-2", "AN-1")
-def test_statistics_cover_the_hour_the_day_and_the_range(server, services, press):
-    now = now_s()
-    store(services, press, *[(press.temperature, now - 10 * at, float(value)) for at, value in enumerate([3, 1, 2], 1)])
-    page = visit(server, press, "/devices/MX-01?range=7d")
-    table = page.run("device-statistics.children")["device-statistics"]["children"]["props"]["children"][0]["props"]
-    assert table["columns"] == ["", "1 h", "24 h", "this range"]
-    rows = {row[0]: row[1:] for row in table["rows"]}
-    assert rows["mean"] == rows["median"] == ["2.0"] * 3
-    assert rows["readings"] == ["3"] * 3
-    assert rows["trend"] == ["stable"] * 3
-
-
-def readings(page: Visitor) -> dict[str, Any]:
-    return page.page["device-readings"]["children"]["props"]["children"][0]["props"]["children"]["props"]
-
-
-def test_readings_are_leafed_through_newest_first(server, services, press):
-    now = now_s()
-    store(services, press, *[(press.temperature, now - at, float(at)) for at in range(1, 61)])
-    page = visit(server, press, "/devices/MX-01")
-
-    def leaf(to: str | None = None) -> list[str]:
-        changed = None if to is None else json.dumps({"to": to, "type": "device-page-to"}, separators=(",", ":")) + ".n_clicks"
-        page.run("device-readings.children", changed=changed)
-        return [row[1] for row in readings(page)["rows"]]
-
-    first = leaf()
-    assert first[0] == "1.0"
-    assert len(first) == 25
-    assert [*first, *leaf("older"), *leaf("older")] == [f"{at}.0" for at in range(1, 61)]
-    assert page.page['{"to":"older","type":"device-page-to"}']["disabled"] is True
-    assert leaf("newer")[0] == "26.0"
-    assert leaf("newest") == first
-    assert page.page['{"to":"newer","type":"device-page-to"}']["disabled"] is True
-
-
-def test_a_reading_that_came_late_says_so_in_the_table(server, services, press):
-    now = now_s()
-    store(services, press, (press.temperature, now - 10, 2.0))
-    store(services, press, (press.temperature, now - 1000, 1.0))
-    page = visit(server, press, "/devices/MX-01")
-    page.run("device-readings.children")
-    assert [(row[1], row[3]) for row in readings(page)["rows"]] == [("2.0", ""), ("1.0", "late")]
-
-
-def test_alerts_and_stops_are_listed_where_there_are_any(server, services, press):
-    store(services, press, (press.temperature, now_s(), 70.0))
-    assert "Alerts and stops" not in visit(server, press, "/devices/MX-01").text
-    with tenant_transaction(press.database.engine, press.tenant_id) as connection:
-        device = connection.execute(text("select id from devices")).scalar_one()
-        connection.execute(
-            text(
-                "insert into alerts (tenant_id, device_id, type, code, severity, state, message, raised_at) values"
-                " (:tenant, :device, 'threshold_exceeded', 'high_temperature', 'critical', 'B', 'Temperature above 90 °C', now())"
-            ),
-            {"tenant": press.tenant_id, "device": device},
-        )
-        connection.execute(
-            text(
-                "insert into downtimes (tenant_id, device_id, started_at, ended_at, comment)"
-                " values (:tenant, :device, now() - interval '1 hour', now(), 'jam')"
-            ),
-            {"tenant": press.tenant_id, "device": device},
-        )
-    page = visit(server, press, "/devices/MX-01").text
-    assert "Temperature above 90 °C" in page
-    assert "Stopped: jam" in page
 
 
 # ---- Whose devices
@@ -352,20 +263,11 @@ def test_the_platforms_people_are_offered_the_plant_that_has_the_device_and_take
         plant = connection.execute(text("select key from tenants")).scalar_one()
     store(services, press, (press.temperature, now_s(), 71.5))
     page = Visitor(server, new_platform_user(database, home.tenant_id)).open("/devices/only-here")
-    assert f"/devices/only-here?tenant={plant}" in page.text
-    moved = page.open(f"/devices/only-here?tenant={plant}&range=7d")
-    assert moved.page["device-elsewhere"]["href"] == "/devices/only-here?range=7d"
+    link = f"/devices/only-here?tenant={plant}"
+    assert link in page.text
+    moved = page.client.get(f"{link}&range=7d", headers={"Accept": "text/html"})
+    assert (moved.status_code, moved.headers["Location"]) == (302, "/devices/only-here?range=7d")
     assert live_points(page.open("/devices/only-here?range=7d")) == [71.5]
-
-
-@pytest.mark.requirement("FL-4")
-def test_a_link_into_another_plant_moves_nobody_else(server, services, press, database):
-    other = new_press(database)
-    with tenant_transaction(database.engine, other.tenant_id) as connection:
-        plant = connection.execute(text("select key from tenants")).scalar_one()
-    store(services, press, (press.temperature, now_s(), 70.0))
-    page = visit(server, press, f"/devices/MX-01?tenant={plant}", role=Role.ADMIN)
-    assert live_points(page.open("/devices/MX-01")) == [70.0]
 
 
 def test_somebody_of_one_line_sees_the_devices_of_that_line_alone(server, services, press):
@@ -373,24 +275,3 @@ def test_somebody_of_one_line_sees_the_devices_of_that_line_alone(server, servic
     page = visit(server, press, "/devices/MX-01", lines=["another line"])
     assert "There is no device MX-01 here" in page.text
     assert page.set("shell-pulse", data=2) is page
-
-
-# ---- The list
-
-
-def test_the_list_holds_every_device_and_goes_on_by_what_moved(server, services, press):
-    store(services, press, (press.temperature, now_s(), 70.0))
-    page = visit(server, press, "/devices?q=press&sort=-age")
-    table = page.page["devices-table"]
-    assert [(one["key"], one["main"]["value"]) for one in table["devices"]] == [("MX-01", 70.0)]
-    assert (table["query"], table["sort"]) == ("press", "-age")
-    store(services, press, (press.temperature, now_s() + 1, 71.0))
-    delta = page.run("devices.children")["devices-table"]["delta"]["devices"]
-    assert delta["MX-01"]["value"] == 71.0
-    assert "append" not in delta["MX-01"]
-
-
-@pytest.mark.requirement("UI-14")
-def test_the_list_of_an_empty_plant_says_how_the_first_device_comes(server, database, tenant):
-    page = Visitor(server, new_user(database, tenant)).open("/devices")
-    assert "Connect the first device" in page.text

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -19,27 +19,7 @@ from db.commands.devices import insert_device
 from db.engine import Database
 from db.tenancy import tenant_transaction
 from tests.integration.door import READING, Door, Grant, problem
-from tests.integration.plant import Press, make_pipeline, new_press, running
-
-
-@pytest.fixture(scope="module")
-def services(database: Database) -> Iterator[Services]:
-    """A replica whose writers run."""
-    with running(make_pipeline(database)) as services:
-        yield services
-
-
-@pytest.fixture
-def press(database: Database) -> Press:
-    """A machine that nobody else writes to."""
-    return new_press(database)
-
-
-@pytest.fixture
-def door(services: Services, press: Press) -> Door:
-    """A door that knows one good key."""
-    return Door(services, {"key": Grant(press.tenant_id)})
-
+from tests.integration.plant import Press, make_pipeline, running
 
 # --- what is answered
 
@@ -214,11 +194,11 @@ def test_a_full_queue_answers_503_and_when_to_come_back(database: Database, pres
 
 
 async def fill_and_release(door: Door, release: Callable[[], None]) -> list[httpx.Response]:
-    """Posts until the queue is full, then lets the writers go on."""
+    """Posts until the queue is full, then lets the writers go on: more than waits in it and in the slice under way together."""
     ingest = IngestDoor(door.services, find_key=door._find, cached_key=door._find, register=door.register)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(ingest), base_url="http://plant", headers={"X-API-Key": "key"}) as client:
         posts = []
-        for number in range(30):
+        for number in range(50):
             seconds = range(number * 60, number * 60 + 60)
             body = [{**READING, "timestamp": 1_500_000_000 + second} for second in seconds]
             posts.append(asyncio.create_task(client.post(PATHS[0], json=body)))

@@ -1,33 +1,12 @@
 """Hostile input through the HTTP door: field and reason, a dead letter with the bytes as they came, nothing else lost."""
 
-from collections.abc import Iterator
 
 import pytest
 
-from dashapp.ingest.services import Services
 from db.engine import Database
 from tests.integration.door import READING, Door, Grant, problem
-from tests.integration.plant import Press, make_pipeline, new_press, running
+from tests.integration.plant import Press, new_press
 from tests.unit.ingest.hostile import BAD_BODIES, BAD_ITEMS, BAD_VALUES, around, item_with
-
-
-@pytest.fixture(scope="module")
-def services(database: Database) -> Iterator[Services]:
-    """A replica whose writers run."""
-    with running(make_pipeline(database)) as services:
-        yield services
-
-
-@pytest.fixture
-def press(database: Database) -> Press:
-    """A machine that nobody else writes to."""
-    return new_press(database)
-
-
-@pytest.fixture
-def door(services: Services, press: Press) -> Door:
-    """A door that knows one good key."""
-    return Door(services, {"key": Grant(press.tenant_id)})
 
 
 @pytest.mark.requirement("IN-7")

@@ -170,7 +170,8 @@ def test_two_starts_at_once_make_one_cluster_and_share_one_server(folder: Path) 
 @pytest.mark.requirement("DB-1", "OP-4")
 def test_a_first_start_that_was_killed_in_the_middle_is_done_again(folder: Path) -> None:
     cut_off = started(folder)
-    wait_for(lambda: any((folder / "postgres").glob("data.new*/base")))
+    at_work = folder / "postgres"
+    wait_for(lambda: any(at_work.glob("data.new*/base")) or (at_work / "data").exists())
     cut_off.kill()
     cut_off.communicate()
 

@@ -11,30 +11,42 @@ import dash
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from dash import _get_app
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, APIRouter
 from flask import Flask
 
-from dashapp.actions import passwords
+from dashapp.actions import kiosk, passwords
 from dashapp.actions.access import sign_in
+from dashapp.actions.kiosk import Showing
 from dashapp.api.rest.ingest import PATHS
 from dashapp.domain.fleet import Role
 from dashapp.ingest.services import Services, make_services
 from dashapp.server import create_app
 from dashapp.settings import Settings
 from dashapp.ui import auth
+from dashapp.ui.visitor import SCREEN_COOKIE
 from db.commands.partitions import PartitionKeeper
 from db.engine import Database
-from tests.integration.access import PASSWORD, forget_attempts, new_tenant, new_user
+from tests.integration.access import PASSWORD, administrator, forget_attempts, new_tenant, new_user
 from tests.integration.web import ROUTER, clean_dash
 
 pytestmark = pytest.mark.requirement("AP-4", "FL-3")
 OPEN = {
     "GET /api/v1/health": 200,  # says nothing of any tenant
+    "GET /openapi.json": 200, "GET /docs": 200, "GET /redoc": 200,  # what the API takes, and nothing that it holds
     "POST /api/v1/auth/login": 422,  # a form is missing
+    "POST /api/v1/auth/refresh": 422,
+    "POST /api/v1/auth/register": 422,
     "GET /sign-in": 200, "HEAD /sign-in": 200, "OPTIONS /sign-in": 200, "POST /sign-in": 403,
     "GET /set-up": 303, "HEAD /set-up": 303, "OPTIONS /set-up": 200, "POST /set-up": 303,
     "POST /sign-out": 403, "OPTIONS /sign-out": 200,
+    "GET /kiosk": 200, "HEAD /kiosk": 200, "OPTIONS /kiosk": 200, "POST /kiosk": 404,  # opens with a link's token alone
+    "OPTIONS /kiosk/beat": 200,
+    "GET /manifest.webmanifest": 200, "HEAD /manifest.webmanifest": 200, "OPTIONS /manifest.webmanifest": 200,
+    "GET /worker.js": 200, "HEAD /worker.js": 200, "OPTIONS /worker.js": 200,
+    "GET /assets/andon.js": 200, "HEAD /assets/andon.js": 200, "OPTIONS /assets/andon.js": 200,
+    "GET /assets/andon.css": 200, "HEAD /assets/andon.css": 200, "OPTIONS /assets/andon.css": 200,
     "GET /assets/thing": 404, "HEAD /assets/thing": 404, "OPTIONS /assets/thing": 200,
     "GET /_dash-component-suites/thing/thing": 404, "HEAD /_dash-component-suites/thing/thing": 404,
     "OPTIONS /_dash-component-suites/thing/thing": 200,
@@ -50,7 +62,7 @@ class Application:
         self.asgi = create_app(services)
         self.api = next(part for part in _parts(self.asgi) if isinstance(part, FastAPI))
         self.flask = next(part for part in _parts(self.asgi) if isinstance(part, Flask))
-        self.dash = dash.get_app()
+        self.dash = _get_app.APP  # get_app() would give the one that answered last in this thread
 
     def ask(self, *requests: dict[str, Any]) -> list[httpx.Response]:
         async def all_of_them() -> list[httpx.Response]:
@@ -103,7 +115,7 @@ def plant(database: Database) -> int:
 
 @pytest.fixture(scope="module")
 def whole(database: Database, plant: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("var"))
+    settings = Settings(data_dir=tmp_path_factory.mktemp("var"), rate_strangers=0, rate_programs=0)
     with clean_dash():
         services = make_services(settings, database, PartitionKeeper(database, settings.partition_by))
         services.open_tenant_id = plant
@@ -136,8 +148,7 @@ def test_every_route_asks_who_is_there(application: Application) -> None:
         assert all(header in answer.headers for header in SECURITY), f"{method} {path}"
         if answer.status_code != 401:
             answered[f"{method} {path}"] = answer.status_code
-    nothing = {f"{method} /api/thing": 404 for method in ("GET", "POST", "PUT", "PATCH", "DELETE")}
-    assert answered == OPEN | nothing
+    assert answered == OPEN
 
 
 def test_every_page_leads_a_stranger_to_the_sign_in(application: Application) -> None:
@@ -180,6 +191,60 @@ def test_every_page_opens_for_its_role_and_stays_shut_for_the_others(
         assert answer.status_code == 200, module
         content = json.dumps(answer.json())
         assert ("This page needs the role" in content) == (not role.includes(Role(dash.page_registry[module]["role"]))), module
+
+
+@pytest.fixture
+def screen(database: Database, plant: int) -> str:
+    """The cookie of a wall screen, as a header."""
+    link_id, _ = kiosk.create_link(database, administrator(plant), Showing("Hall 2", ("/", "/devices/nobody")))
+    return f"{SCREEN_COOKIE}={kiosk.open_screen(database, plant, link_id, '10.0.0.7', 'Chromium', datetime.now(UTC))}"
+
+
+@pytest.mark.requirement("UI-10")
+def test_a_wall_screen_is_answered_what_showing_pages_needs_and_no_other_route(application: Application, screen: str) -> None:
+    routes = [(method, path) for method, path in application.routes() if not path.startswith(("/api", "/assets", "/_dash-component"))]
+    shown = {f"{method} {path}" for method in ("GET", "HEAD", "OPTIONS") for path in ("/", "/_dash-layout", "/_dash-dependencies")}
+    shown |= {"POST /_dash-update-component", "OPTIONS /_dash-update-component"}
+    ways_out = [{"method": method, "url": f"/kiosk/screen{path}", "headers": {"Cookie": screen}} for method, path in routes]
+    for (method, path), answer in zip(routes, application.ask(*ways_out), strict=True):
+        assert (answer.status_code != 404) == (f"{method} {path}" in shown) or path == "/_dash-update-component", f"{method} {path}"
+        assert answer.status_code not in (401, 403), f"{method} {path}"
+
+
+@pytest.mark.requirement("UI-10")
+def test_a_wall_screens_cookie_opens_nothing_outside_of_its_own_paths(application: Application, screen: str) -> None:
+    routes = [(method, path) for method, path in application.routes() if path != "/kiosk/beat"]
+    cookies = {"Cookie": screen, "Accept": "*/*"}
+    with_cookie = application.ask(*({"method": method, "url": path, "headers": cookies} for method, path in routes))
+    without = application.ask(*({"method": method, "url": path, "headers": {"Accept": "*/*"}} for method, path in routes))
+    for route, one, other in zip(routes, with_cookie, without, strict=True):
+        assert one.status_code == other.status_code, route
+
+
+@pytest.mark.requirement("UI-10")
+def test_a_wall_screen_sees_the_pages_of_a_viewer_and_calls_no_callback_of_others(application: Application, screen: str) -> None:
+    url, headers = "/kiosk/screen/_dash-update-component", {"Cookie": screen}
+    for module, page in dash.page_registry.items():
+        path = re.sub(r"<[^>]+>", "thing", page["path_template"] or page["path"])
+        (answer,) = application.ask({"method": "POST", "url": url, "headers": headers, "json": body_of(ROUTER, path)})
+        assert answer.status_code == 200, module
+        needs = "This page needs the role" in json.dumps(answer.json())
+        assert needs == (page["role"] != Role.VIEWER), module
+    for output, role in auth.callback_roles(application.dash).items():
+        (answer,) = application.ask({"method": "POST", "url": url, "headers": headers, "json": body_of(output)})
+        assert (answer.status_code == 403) == (role is not Role.VIEWER), output
+
+
+@pytest.mark.requirement("UI-10")
+def test_without_its_cookie_a_wall_screen_is_led_to_the_page_that_says_so(application: Application, screen: str) -> None:
+    wrong = {"Cookie": f"{SCREEN_COOKIE}={'x' * 43}"}
+    page, script, data = application.ask(
+        {"method": "GET", "url": "/kiosk/screen/", "headers": {**wrong, "Accept": "text/html"}},
+        {"method": "POST", "url": "/kiosk/screen/_dash-update-component", "headers": wrong, "json": body_of(ROUTER)},
+        {"method": "GET", "url": "/kiosk/screen/_dash-layout", "headers": {"Cookie": screen.replace(SCREEN_COOKIE, "andon_session")}},
+    )
+    assert (page.status_code, page.headers["location"]) == (302, "/kiosk")
+    assert (script.status_code, data.status_code) == (401, 401)
 
 
 @pytest.mark.requirement("UI-15")

@@ -71,6 +71,7 @@ def test_every_route_refuses_who_is_not_signed_in(server: Flask) -> None:
     ways_in = {f"{method} {path}": 200 for method in ("HEAD", "GET", "OPTIONS") for path in ("/sign-in",)}
     ways_in |= {"HEAD /set-up": 303, "GET /set-up": 303, "OPTIONS /set-up": 200, "POST /sign-in": 403, "POST /set-up": 303}
     ways_in |= {"POST /sign-out": 403, "OPTIONS /sign-out": 200}
+    ways_in |= {"GET /kiosk": 200, "HEAD /kiosk": 200, "OPTIONS /kiosk": 200, "POST /kiosk": 404, "OPTIONS /kiosk/beat": 200}
     files = {f"{method} {path}": 404 for method in ("HEAD", "GET") for path in (
         "/assets/no-such-file.css", "/_dash-component-suites/dash/no-such-file.js")}  # fmt: skip
     files |= {f"OPTIONS {path}": 200 for path in ("/assets/no-such-file.css", "/_dash-component-suites/dash/no-such-file.js")}

@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from dashapp.domain.shifts import last_shift, shifts_between
 from dashapp.ingest.services import Services, make_services
 from dashapp.settings import Settings
+from db.columns import to_us
 from db.commands.partitions import PartitionKeeper, ensure_ahead
 from db.engine import Database
+from db.queries.shifts import shift_calendars
 from db.tenancy import tenant_reading
 from jobs import housekeeping
 from jobs.demo import ensure_demo
@@ -60,7 +63,7 @@ def test_only_the_replica_with_the_lease_runs_jobs(database):
     one.start()
     two.start()
     try:
-        assert seen.wait(10)
+        assert seen.wait(30)
     finally:
         one.stop()
         two.stop()
@@ -90,12 +93,12 @@ def test_a_job_does_not_overlap_itself(database):
 
     def slow(_now: datetime) -> None:
         entered.set()
-        assert leave.wait(10)
+        assert leave.wait(30)
 
     scheduler = Scheduler(database.engine, [Job("slow", 60, slow)])
     running = threading.Thread(target=scheduler.run, args=["slow"], kwargs={"force": True})
     running.start()
-    assert entered.wait(10)
+    assert entered.wait(30)
     assert not scheduler.run("slow", force=True)
     leave.set()
     running.join()
@@ -139,6 +142,18 @@ def test_the_demo_plant_starts_with_its_fleet_thinned_history_and_full_last_hour
     assert minutes > 20 * 1400
 
 
+@pytest.mark.requirement("PR-3", "UI-13")
+def test_the_demo_plant_has_shifts_of_which_some_are_at_night(database, demo):
+    with tenant_reading(database.engine, demo) as connection:
+        calendars = shift_calendars(connection, "Assembly")
+    now_us = to_us(NOW)
+    week = shifts_between(calendars, now_us - 7 * 86_400_000_000, now_us)
+    assert {shift.name for shift in week} == {"Early", "Late", "Night"}
+    night = last_shift(calendars, now_us, night=True)
+    assert night is not None
+    assert night.name == "Night"
+
+
 @pytest.mark.requirement("IN-6", "IN-8")
 def test_making_the_demo_plant_again_changes_nothing(database, demo):
     before = counts(database, demo)
@@ -162,8 +177,7 @@ def test_two_simulators_store_each_reading_once_at_each_sensors_own_period(datab
     for simulator in (one, two, one, two):
         simulator.run(later)
         later += timedelta(seconds=30)
-    services.pipeline.stop()
-    services.listener.stop()
+    services.stop()
     gained = {key: count - before[key] for key, count in counts(database, demo).items()}
     seconds = 90 + 4  # a simulator begins two periods back
     assert gained["pressure"] == pytest.approx(seconds / 3, abs=2)

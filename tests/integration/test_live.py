@@ -16,15 +16,9 @@ from db.commands.readings import Rows, State
 from db.engine import Database
 from db.notify import tell_names_changed
 from db.tenancy import tenant_transaction
-from tests.integration.plant import PATIENCE_S, START_US, Press, Sent, make_pipeline, new_press, running
+from tests.integration.plant import PATIENCE_S, START_US, Press, Sent, make_pipeline, running
 
 S = 1_000_000  # microseconds
-
-
-@pytest.fixture
-def press(database: Database) -> Press:
-    """A machine that nobody else writes to."""
-    return new_press(database)
 
 
 def publish(live: Live, press: Press, second: int, value: float, *, total: float, readings: int) -> None:

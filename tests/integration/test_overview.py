@@ -2,74 +2,26 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
-from flask import Flask
-from sqlalchemy import text
 
-from dashapp.actions import passwords
-from dashapp.domain.fleet import DeviceSpec, SensorKind, SensorSpec, Severity
-from dashapp.ingest.services import Services
+from dashapp.domain.fleet import DeviceSpec, Role, SensorKind, SensorSpec, Severity
 from dashapp.ui import snapshot
-from dashapp.ui.web import create_web
 from db.commands.devices import insert_device
 from db.engine import Database
 from db.tenancy import tenant_transaction
-from tests.integration.access import new_platform_user, new_tenant, new_user
-from tests.integration.browsing import Visitor
-from tests.integration.plant import START_US, Press, Reading, Sent, make_pipeline, new_press, running
-from tests.integration.web import clean_dash
+from tests.integration.access import new_tenant
+from tests.integration.browsing import Visitor, visit
+from tests.integration.overviewing import CHANGES, cards, new_limited_press, page_poll
+from tests.integration.plant import START_US, Press, now_s, store
 
 pytestmark = pytest.mark.requirement("UI-1")
-CHANGES = "overview.children"
-
-
-@pytest.fixture(scope="module")
-def services(database: Database) -> Iterator[Services]:
-    with running(make_pipeline(database)) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def server(services: Services) -> Iterator[Flask]:
-    with clean_dash():
-        yield create_web(services)
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 @pytest.fixture
 def press(database: Database) -> Press:
-    """A machine with a limit on its temperature."""
-    made = new_press(database)
-    with tenant_transaction(database.engine, made.tenant_id) as connection:
-        connection.execute(text("update sensors set limit_high = 90, severity = 'critical' where key in ('temperature', 'fault')"))
-        connection.execute(text("update sensors set limit_high = null where key = 'fault'"))
-        connection.execute(text("update devices set is_machine = true"))
-    return made
-
-
-def now_s() -> float:
-    """Now in seconds after START_US: what `Sent` counts in."""
-    return time.time() - START_US / 1e6
-
-
-def store(services: Services, press: Press, *readings: Reading) -> None:
-    Sent(press, list(readings)).to(services.pipeline).outcome()
-
-
-def visit(server: Flask, press: Press, **person: Any) -> Visitor:
-    return Visitor(server, new_user(press.database, press.tenant_id, **person)).open("/")
-
-
-def cards(page: Visitor) -> dict[str, Any]:
-    return {one["key"]: one for one in page.page["overview-cards"]["devices"]}
+    return new_limited_press(database)
 
 
 def tiles(page: Visitor) -> dict[str, str]:
@@ -89,6 +41,12 @@ def add(press: Press, *devices: DeviceSpec) -> None:
             insert_device(connection, press.tenant_id, device)
 
 
+def poll(page: Visitor) -> dict[str, Any]:
+    """The whole answer to a question for changes, empty where nothing is new."""
+    answer = page.client.post("/_dash-update-component", json=page_poll(page))
+    return answer.get_json() if answer.status_code == 200 else {}
+
+
 # ---- What is there at once
 
 
@@ -101,6 +59,7 @@ def test_the_first_answer_holds_the_values_and_no_callback_has_run(server, servi
     assert shown["main"]["at_ms"] == pytest.approx((START_US / 1e6 + now - 1) * 1000, abs=1)
     assert len(shown["spark"]) >= 8
     assert tiles(page)["Machines running"] == "1 / 1"
+    assert "no planned time" in page.text  # there is no shift calendar, and so no OEE
     assert tiles(page)["Devices"] == "1 / 1 reporting"
     assert page.page["shell-title"]["children"] == "Overview"
 
@@ -134,9 +93,12 @@ def test_a_plant_without_machines_says_what_is_reported_and_draws_no_timeline(se
 @pytest.mark.requirement("UI-14")
 def test_an_empty_plant_says_how_the_first_device_gets_in_and_shows_it_when_it_is_there(server, services, database):
     press = Press(database, new_tenant(database), 0, 0, 0, 0)
-    page = visit(server, press)
-    assert "curl http://localhost/api/v1/readings" in page.text
-    assert "python app.py add-device" in page.text
+    page = visit(server, press, role=Role.MANAGER)
+    assert '"href": "/devices/new"' in page.text
+    assert '"href": "/import"' in page.text
+    viewer = visit(server, press, role=Role.VIEWER)
+    assert "/devices/new" not in viewer.text
+    assert "role manager" in viewer.text
     page.run(CHANGES)
     add(press, DeviceSpec("probe", "Probe", "", "", (SensorSpec("temperature", "Temperature", "°C"),)))
     services.catalogue.forget(press.tenant_id)
@@ -243,6 +205,7 @@ def test_the_last_hours_are_read_beside_the_answers_and_arrive_when_they_are_the
 
     monkeypatch.setattr(snapshot, "read_activity", slow)
     monkeypatch.setattr(snapshot, "ACTIVITY_EVERY_US", 0)
+    monkeypatch.setattr(snapshot, "SHARE", 0)
     assert "sideUpdate" not in poll(page)  # does not wait for it
     assert begun.wait(30)
     may_end.set()
@@ -269,13 +232,13 @@ def test_a_value_beyond_its_limit_is_on_its_card_and_in_the_list_since_it_began(
     assert (shown["state"], shown["state_text"]) == ("critical", "Above 90 °C")
     assert "Temperature above 90 °C" in attention(page)
     assert "MX-01 · 114.0 °C" in attention(page)
-    assert str(int((START_US / 1e6 + now - 300 + 60) * 1000)) in attention(page)
+    assert str((START_US + round((now - 300 + 60) * 1e6)) // 1000) in attention(page)
 
 
 def test_what_is_in_order_again_leaves_the_list(server, services, press):
     store(services, press, (press.temperature, now_s() - 3, 95.0))
     page = visit(server, press)
-    assert "1 now" in str(page.page["overview-attention-count"])
+    assert "1 without an alert" in str(page.page["overview-attention-count"])
     store(services, press, (press.temperature, now_s(), 80.0))
     page.run(CHANGES)
     assert "Nothing out of order" in attention(page)
@@ -313,112 +276,3 @@ def test_a_machine_with_a_fault_is_down_on_the_timeline_and_on_its_card(server, 
     assert [span[2] for span in page.page["overview-timeline"]["rows"][0]["spans"]] == ["run", "down"]
     assert cards(page)["MX-01"]["state_text"] == "Stopped"  # the flag is reset, the machine is not running yet
     assert tiles(page)["Machines running"] == "0 / 1"
-
-
-# ---- The shell around it
-
-
-@pytest.mark.requirement("UI-12")
-def test_an_unknown_address_is_a_page_that_says_so_with_status_404(server, services, press):
-    page = visit(server, press)
-    assert page.client.get("/no/such/page", headers={"Accept": "text/html"}).status_code == 404
-    assert page.client.get("/", headers={"Accept": "text/html"}).status_code == 200
-    assert "There is no page at this address" in page.open("/no/such/page").text
-
-
-@pytest.mark.requirement("UI-15")
-def test_the_index_page_names_its_language_sets_the_theme_first_and_asks_no_other_host(server, services, press):
-    page = visit(server, press).client.get("/", headers={"Accept": "text/html"}).get_data(as_text=True)
-    assert '<html lang="en">' in page
-    assert page.index("/assets/00-theme.js") < page.index('rel="stylesheet"')
-    assert page.count("/assets/00-theme.js") == 1
-    assert "deps/polyfill" not in page
-    assert "dash_table/bundle" not in page
-    assert 'src="http' not in page
-    assert 'href="http' not in page
-
-
-def test_a_layout_that_fails_is_a_page_that_says_so(server, services, press, monkeypatch, caplog):
-    def broken(_self: Any) -> None:
-        raise RuntimeError("the disk is full")
-
-    monkeypatch.setattr(snapshot.Overview, "view", broken)
-    page = visit(server, press)
-    assert "This page could not be shown" in page.text
-    assert "disk is full" not in page.text
-    assert "disk is full" in caplog.text
-
-
-def test_a_page_of_which_the_browser_does_not_say_the_address_is_left_to_the_router(server, services, press):
-    page = visit(server, press)
-    layout = page.client.get("/_dash-layout").get_json()
-    content = str(layout)
-    assert "overview-cards" not in content
-    assert "_pages_location" in content
-
-
-def test_the_notice_of_the_demo_plant_is_shown_until_it_is_dismissed(server, services, database):
-    press = Press(database, new_tenant(database, demo=True), 0, 0, 0, 0)
-    page = visit(server, press)
-    assert "This is the demo plant" in page.text
-    name, value = page.page["shell-demo-dismiss"]["data-cookie"].split("=")
-    page.client.set_cookie(name, value)
-    assert "This is the demo plant" not in page.open("/").text
-
-
-@pytest.mark.requirement("FL-4")
-def test_somebody_of_the_platform_goes_from_plant_to_plant_and_nobody_else(server, services, press):
-    other = new_tenant(press.database)
-    page = Visitor(server, new_platform_user(press.database, press.tenant_id)).open("/")
-    body = {
-        "output": "shell-goto.href", "outputs": {"id": "shell-goto", "property": "href"}, "state": [],
-        "inputs": [[{"id": {"type": "shell-plant", "tenant": other, "place": "menu"}, "property": "n_clicks", "value": 1}]],
-        "changedPropIds": ['{"place":"menu","tenant":' + str(other) + ',"type":"shell-plant"}.n_clicks'],
-    }  # fmt: skip
-    answer = page.client.post("/_dash-update-component", json=body)
-    assert answer.get_json()["response"]["shell-goto"]["href"] == "/"
-    assert answer.headers["Andon-Plant"] == str(press.tenant_id)
-    assert "Connect the first device" in page.open("/").text
-    assert page.client.post("/_dash-update-component", json=page_poll(page)).headers["Andon-Plant"] == str(other)
-    stranger = visit(server, press)
-    assert "shell-plant" not in stranger.text
-    assert stranger.client.post("/_dash-update-component", json=body).status_code == 403
-
-
-def poll(page: Visitor) -> dict[str, Any]:
-    """The whole answer to a question for changes, empty where nothing is new."""
-    answer = page.client.post("/_dash-update-component", json=page_poll(page))
-    return answer.get_json() if answer.status_code == 200 else {}
-
-
-def page_poll(page: Visitor) -> dict[str, Any]:
-    """A question for changes, as the browser puts it."""
-    callback = page._callback(CHANGES)
-    values = [{**one, "value": page.page.get(one["id"], {}).get(one["property"])} for one in callback["inputs"] + callback["state"]]
-    return {
-        "output": callback["output"], "outputs": page._outputs(callback["output"]), "inputs": values[:1], "state": values[1:],
-        "changedPropIds": ["shell-pulse.data"],
-    }  # fmt: skip
-
-
-def test_an_answer_says_when_it_was_given(server, services, press):
-    page = visit(server, press)
-    answer = page.client.post("/_dash-update-component", json=page_poll(page))
-    assert abs(int(answer.headers["Andon-Time"]) - time.time() * 1000) < 10_000
-
-
-def test_large_answers_go_out_compressed_and_small_ones_as_they_are(server, services, press):
-    page = visit(server, press)
-    packed = {"Accept-Encoding": "gzip, br", "Referer": "http://localhost/"}
-    assert page.client.get("/_dash-layout", headers=packed).headers["Content-Encoding"] == "gzip"
-    assert "Content-Encoding" not in page.client.get("/_dash-layout", headers={"Accept-Encoding": "gzip;q=0"}).headers
-    assert "Content-Encoding" not in page.client.get("/_dash-layout").headers
-    assert "Accept-Encoding" in page.client.get("/_dash-layout").headers["Vary"]
-
-
-def test_the_application_can_be_made_more_than_once_in_a_process(services, press):
-    for _ in range(2):
-        with clean_dash():
-            page = visit(create_web(services), press)
-            assert "MX-01" in cards(page)
-            assert page.client.get("/_dash-dependencies").get_json()

@@ -1,6 +1,5 @@
 """Readings go in once, whatever else goes on: the pipeline on a real PostgreSQL."""
 
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
@@ -13,19 +12,6 @@ from db.tenancy import tenant_transaction
 from tests.integration.plant import START_US, Press, Sent, make_pipeline, new_press, once, rows, running
 
 S = 1_000_000  # microseconds
-
-
-@pytest.fixture(scope="module")
-def services(database: Database) -> Iterator[Services]:
-    """A replica whose writers run."""
-    with running(make_pipeline(database)) as services:
-        yield services
-
-
-@pytest.fixture
-def press(database: Database) -> Press:
-    """A machine that nobody else writes to."""
-    return new_press(database)
 
 
 @pytest.mark.requirement("IN-1", "IN-9", "DB-3")
@@ -57,6 +43,23 @@ def test_the_first_value_wins_and_another_is_reported_as_a_conflict(services: Se
 
     assert (outcome.stored, outcome.duplicates, outcome.conflicts) == (1, 0, {1: 71.5})
     assert press.readings()[press.temperature, START_US] == 71.5
+
+
+@pytest.mark.requirement("IN-8")
+def test_what_somebody_wrote_ahead_of_the_state_is_found_too(database: Database, services: Services, press: Press) -> None:
+    """The state says what is newest; a row beyond it is met only when it is inserted."""
+    Sent(press, [(press.temperature, 0, 71.5)]).to(services.pipeline).outcome()
+    with database.owner.begin() as connection:
+        connection.exec_driver_sql(
+            "update sensor_state set time = time - interval '1 minute' where sensor_id = %s", (press.temperature,)
+        )
+
+    batch = [(press.temperature, 0, 99.0), (press.temperature, 1, 72.0), (press.count, 1, 4.0)]
+    outcome = Sent(press, batch).to(services.pipeline).outcome()
+
+    assert (outcome.stored, outcome.duplicates, outcome.conflicts) == (2, 0, {0: 71.5})
+    assert press.states()[press.temperature][1:] == (72.0, 0.0, 2)
+    assert press.states()[press.count][2:] == (4.0, 1)
 
 
 @pytest.mark.requirement("IN-8")
@@ -99,7 +102,7 @@ def test_a_late_reading_is_stored_and_flagged_and_moves_no_state_back(services: 
     Sent(press, [(press.count, 11, 8.0)]).to(services.pipeline).outcome()
 
     assert press.states()[press.count] == (START_US + 12 * S, 1.0, 15.0, 4)
-    assert press.column("select flags from readings order by time") == [1, 0, 1, 0]
+    assert press.column("select flags from readings order by time") == [1, 2, 1, 2]  # 1 late, 2 new but old on arrival
 
 
 @pytest.mark.requirement("DB-3", "IN-8")

@@ -13,23 +13,10 @@ from dashapp.ingest.services import Services
 from dashapp.ingest.writer import NewRows, Writer
 from db.commands.readings import DeadLetter
 from db.engine import Database
-from tests.integration.plant import START_US, Press, Sent, make_pipeline, new_press, once, running
+from tests.integration.plant import START_US, Press, Sent, make_pipeline, once, running
 
 S = 1_000_000  # microseconds
 POISON = 6.66e66
-
-
-@pytest.fixture(scope="module")
-def services(database: Database) -> Iterator[Services]:
-    """A replica whose writers run."""
-    with running(make_pipeline(database)) as services:
-        yield services
-
-
-@pytest.fixture
-def press(database: Database) -> Press:
-    """A machine that nobody else writes to."""
-    return new_press(database)
 
 
 

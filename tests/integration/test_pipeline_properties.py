@@ -1,6 +1,5 @@
 """However readings arrive – in any order, repeated, split into any batches – what is stored and computed is the same."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from dashapp.ingest.services import Services
 from db.columns import DAY_US, HOUR_US, MINUTE_US, from_us
 from db.commands.rollups import close_buckets, recompute_dirty
 from db.engine import Database
-from tests.integration.plant import START_US, Press, Sent, make_pipeline, new_press, running
+from tests.integration.plant import START_US, Press, Sent, new_press
 from tests.integration.stored import expected_rollups, rollups
 
 LEVELS = {"minute": MINUTE_US, "hour": HOUR_US, "day": DAY_US}
@@ -32,13 +31,6 @@ def arrivals(draw: st.DrawFn) -> tuple[dict[Arrival, int], list[list[Arrival]], 
     cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=6)))
     batches = [order[low:high] for low, high in zip([0, *cuts], [*cuts, len(order)], strict=True)]
     return values, batches, draw(st.integers(0, len(batches)))
-
-
-@pytest.fixture(scope="module")
-def services(database: Database) -> Iterator[Services]:
-    """A replica whose writers run."""
-    with running(make_pipeline(database)) as services:
-        yield services
 
 
 @pytest.mark.requirement("IN-8", "DB-3")

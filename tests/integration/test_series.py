@@ -112,6 +112,26 @@ def test_each_point_of_a_coarse_line_stands_for_its_own_readings(history):
 
 
 @pytest.mark.requirement("AN-2")
+@pytest.mark.requirement("AN-2")
+def test_zooming_from_days_to_minutes_keeps_every_extreme_and_invents_none(history):
+    """At any zoom the band reaches exactly as far as the readings of its points, from the rollups as from the readings."""
+    chance = np.random.default_rng(11)
+    for length_us in np.geomspace(10 * MINUTE_US, DAYS * DAY_US, 24).astype(np.int64).tolist():
+        start_us = START_US + int(chance.uniform(0, DAYS * DAY_US - length_us))
+        with history.reading() as connection:
+            found = series(connection, history.sensor, start_us, start_us + length_us, width=700)
+        assert 0 < len(found) <= 2000
+        step_us = max(found.step_us, 1)
+        inner = slice(1, -1)  # the range cuts the first and the last step
+        columns = (found.time_us[inner].tolist(), found.low[inner].tolist(), found.high[inner].tolist())
+        for at, low, high in zip(*columns, strict=True):
+            raw = history.between(at, at + step_us)
+            assert (raw.min(), raw.max()) == (low, high)
+        whole = history.between(start_us, start_us + length_us)
+        assert found.high.max() >= whole.max()
+        assert found.low.min() <= whole.min()
+
+
 def test_short_ranges_show_the_readings_themselves(history, sparse):
     start = START_US + 3 * HOUR_US
     for one, period_us in ((history, 10 * SECOND_US), (sparse, 5 * MINUTE_US)):

@@ -1,65 +1,32 @@
 """Bearer tokens for people, keys for devices, and how the API says no."""
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import Annotated, Any
+from typing import Any
 
-import httpx
 import jwt
 import pytest
 from argon2 import PasswordHasher
-from fastapi import Depends, FastAPI
-from pydantic import BaseModel
 from sqlalchemy import text
-from sqlalchemy.exc import DataError, OperationalError
 
-from dashapp.actions import passwords
+from dashapp.actions import access, changes, passwords
 from dashapp.actions.access import change_password
-from dashapp.actions.actor import ActionError, Actor, require
+from dashapp.actions.devices import create_device
 from dashapp.actions.keys import create_key, revoke_key
-from dashapp.api import problems, security
-from dashapp.api.rest import auth
-from dashapp.api.security import KeyRing, issue_token, read_token, signed_in
-from dashapp.domain.fleet import Role
-from dashapp.settings import Settings
+from dashapp.api import problems, tokens
+from dashapp.api.security import KeyRing
+from dashapp.api.tokens import issue_token, read_token
+from dashapp.domain.fleet import DeviceSpec, Role
 from db.commands.installation import shared_secret
 from db.engine import Database
 from db.queries import people
 from db.tenancy import tenant_transaction
 from tests.integration.access import PASSWORD, administrator, audit_of, forget_attempts, new_platform_user, new_tenant, new_user
+from tests.integration.programs import LOGIN, ME, Client, bearer, is_problem, make_client
 
 pytestmark = pytest.mark.requirement("AP-4")
-LOGIN = "/api/v1/auth/login"
-ME = "/api/v1/auth/me"
-
-
-class Client:
-    """Asks the application itself, without a socket."""
-
-    def __init__(self, app: FastAPI) -> None:
-        self._app = app
-
-    def get(self, path: str, **more: Any) -> httpx.Response:
-        return asyncio.run(self._ask("GET", path, more))
-
-    def post(self, path: str, **more: Any) -> httpx.Response:
-        return asyncio.run(self._ask("POST", path, more))
-
-    async def _ask(self, method: str, path: str, more: dict[str, Any]) -> httpx.Response:
-        transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://andon.example") as client:
-            return await client.request(method, path, **more)
-
-
-class Wish(BaseModel):
-    """What the tests' own route takes."""
-
-    name: str
-    sizes: list[int]
 
 
 @pytest.fixture(autouse=True)
@@ -69,30 +36,8 @@ def _cheap_hashes(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
 
 
 @pytest.fixture
-def client(database: Database) -> Client:
-    api = FastAPI()
-    api.state.services = SimpleNamespace(database=database, settings=Settings(body_bytes=20_000))
-    problems.register(api)
-    api.include_router(auth.router)
-
-    @api.post("/wish")
-    def wish(wish: Wish, actor: Annotated[Actor, Depends(signed_in)]) -> dict[str, Any]:
-        require(actor, Role.MANAGER)
-        if wish.name == "taken":
-            raise ActionError("name", "there is one already", status=409)
-        if wish.name == "nul":
-            raise DataError("insert", {}, ValueError("NUL"))
-        if wish.name == "away":
-            raise OperationalError("select", {}, ConnectionError("gone"))
-        if wish.name == "broken":
-            raise RuntimeError("a secret of the inside")
-        return {"name": wish.name}
-
-    return Client(api)
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
+def client(database: Database, monkeypatch: pytest.MonkeyPatch) -> Client:
+    return make_client(database, monkeypatch)
 
 
 def forged(database: Database, user: people.Person, **changes: Any) -> str:
@@ -102,14 +47,38 @@ def forged(database: Database, user: people.Person, **changes: Any) -> str:
     return jwt.encode({name: value for name, value in claims.items() if value is not None}, secret, algorithm="HS256")
 
 
-def is_problem(response: Any, status: int) -> dict[str, Any]:
-    assert response.status_code == status
-    assert response.headers["content-type"] == "application/problem+json"
-    said: dict[str, Any] = response.json()
-    assert said["status"] == status
-    assert said["title"]
-    assert said["detail"]
-    return said
+def in_the_browser(database: Database, user: people.Person, **headers: str) -> dict[str, str]:
+    """What a browser with that person's session sends."""
+    session = access.sign_in(database, user.email, PASSWORD, "127.0.0.1", "Firefox", datetime.now(UTC))
+    return {"Cookie": f"andon_session={session.token}", **{name.replace("_", "-"): value for name, value in headers.items()}}
+
+
+def test_our_own_pages_come_with_the_cookie_of_the_session(client: Client, database: Database, tenant: int) -> None:
+    user = new_user(database, tenant, Role.MANAGER)
+    wish = {"name": "a", "sizes": [1]}
+    for said in ({"sec_fetch_site": "same-origin"}, {"origin": "http://andon.example"}):
+        assert client.post("/wish", json=wish, headers=in_the_browser(database, user, **said)).json() == {"name": "a"}
+    assert client.get(ME, headers=in_the_browser(database, user)).json()["id"] == user.id
+
+
+@pytest.mark.parametrize(
+    "said", [{"sec_fetch_site": "cross-site"}, {"sec_fetch_site": "same-site"}, {"origin": "http://elsewhere.example"}, {"origin": "null"},
+             {"origin": "http://[x"}, {}],
+)  # fmt: skip
+def test_another_site_changes_nothing_with_somebodys_cookie(
+    client: Client, database: Database, tenant: int, said: dict[str, str]
+) -> None:
+    user = new_user(database, tenant, Role.MANAGER)
+    headers = in_the_browser(database, user, **said)
+    is_problem(client.post("/wish", json={"name": "a", "sizes": [1]}, headers=headers), 403)
+
+
+def test_an_ended_session_opens_nothing(client: Client, database: Database, tenant: int) -> None:
+    user = new_user(database, tenant, Role.MANAGER)
+    headers = in_the_browser(database, user, sec_fetch_site="same-origin")
+    with tenant_transaction(database.engine, tenant) as connection:
+        connection.execute(text("delete from sessions where user_id = :id"), {"id": user.id})
+    is_problem(client.get(ME, headers=headers), 401)
 
 
 @pytest.mark.requirement("AP-1")
@@ -215,6 +184,7 @@ def test_a_changed_role_holds_with_the_next_request(client: Client, database: Da
     assert client.post("/wish", json=wish, headers=token).status_code == 200
     with tenant_transaction(database.engine, tenant) as connection:
         connection.execute(text("update users set role = 'viewer'"))
+    changes.announce()
     assert is_problem(client.post("/wish", json=wish, headers=token), 403)["field"] == "role"
 
 
@@ -231,7 +201,7 @@ def test_a_disabled_account_and_a_changed_password_end_tokens_at_once(client: Cl
 def test_replacing_the_installations_secret_ends_every_token(
     database: Database, tenant: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(security, "SECRET_READ_EVERY_S", 0.0)
+    monkeypatch.setattr(tokens, "SECRET_READ_EVERY_S", 0.0)
     user = new_user(database, tenant)
     token = issue_token(database, user)
     with database.engine.begin() as connection:
@@ -305,21 +275,46 @@ def test_a_key_is_remembered_for_five_seconds_and_forgotten_when_it_is_revoked(d
     assert ring.find(secret) is None
 
 
-@pytest.mark.parametrize("name", ["x-api-key", "authorization"])
-def test_a_key_comes_in_either_header(database: Database, tenant: int, name: str) -> None:
-    _, secret = create_key(database, administrator(tenant), "Press 4", ["ingest"], None)
-    value = secret if name == "x-api-key" else f"Bearer {secret}"
-    assert KeyRing(database).read_key({name: value}, "ingest").tenant_id == tenant
+@pytest.mark.parametrize("headers", [{"x-api-key": "{}"}, {"authorization": "Bearer {}"}, {"authorization": "ApiKey {}"}], ids=str)
+def test_a_key_comes_in_either_header(client: Client, database: Database, tenant: int, headers: dict[str, str]) -> None:
+    key_id, secret = create_key(database, administrator(tenant), "Press 4", ["read"], None)
+    seen = client.get("/seen", headers={name: value.format(secret) for name, value in headers.items()})
+    assert seen.json() == {"tenant": tenant, "who": f"key:{key_id}", "role": "viewer"}
 
 
-def test_a_missing_an_unknown_and_a_narrower_key_are_refused_with_the_reason(database: Database, tenant: int) -> None:
-    ring = KeyRing(database)
+def test_a_missing_an_unknown_and_a_narrower_key_are_refused_with_the_reason(client: Client, database: Database, tenant: int) -> None:
     _, secret = create_key(database, administrator(tenant), "Press 4", ["ingest"], None)
-    for headers, status, reason in (
-        ({}, 401, "missing"),
-        ({"x-api-key": "andon_nobody-has-this-key-22"}, 401, "unknown or revoked"),
-        ({"x-api-key": secret}, 403, "needs the scope read"),
-    ):
-        with pytest.raises(problems.Problem) as refused:
-            ring.read_key(headers, "read")
-        assert (refused.value.status, refused.value.more["reason"]) == (status, reason)
+    is_problem(client.get("/seen"), 401)
+    unknown = is_problem(client.get("/seen", headers={"X-API-Key": "andon_nobody-has-this-key-22"}), 401)
+    assert (unknown["field"], unknown["reason"]) == ("X-API-Key", "unknown or revoked")
+    narrower = is_problem(client.get("/seen", headers={"X-API-Key": secret}), 403)
+    assert narrower["reason"] == "needs the scope read"
+
+
+def test_a_key_may_only_what_is_open_to_keys_and_one_of_a_device_only_what_is_about_devices(
+    client: Client, database: Database, tenant: int
+) -> None:
+    device_id = create_device(database, administrator(tenant), DeviceSpec("press", "Press", "", "", ()))
+    _, both = create_key(database, administrator(tenant), "Gateway", ["ingest", "read"], None)
+    _, single = create_key(database, administrator(tenant), "Press", ["read"], device_id)
+    assert is_problem(client.post("/wish", json={"name": "x", "sizes": []}, headers={"X-API-Key": both}), 403)["reason"] == "needs a person"
+    assert is_problem(client.get("/seen", headers={"X-API-Key": single}), 403)["reason"] == "is for one device"
+    assert client.get("/seen-of-device", headers={"X-API-Key": single}).json() == {"device": device_id}
+
+
+def test_a_revoked_key_is_refused_at_once_and_on_other_replicas_within_five_seconds(
+    client: Client, database: Database, tenant: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_id, secret = create_key(database, administrator(tenant), "Press 4", ["read"], None)
+    assert client.get("/seen", headers={"X-API-Key": secret}).status_code == 200
+    revoke_key(database, administrator(tenant), key_id)
+    is_problem(client.get("/seen", headers={"X-API-Key": secret}), 401)
+    # Another replica hears nothing: what it remembers runs out.
+    key_id, secret = create_key(database, administrator(tenant), "Press 5", ["read"], None)
+    assert client.get("/seen", headers={"X-API-Key": secret}).status_code == 200
+    with monkeypatch.context() as silent:
+        silent.setattr(changes, "announce", lambda: None)
+        revoke_key(database, administrator(tenant), key_id)
+    assert changes.REMEMBERED_S <= 5
+    client.clock.moves(changes.REMEMBERED_S + 0.01)
+    is_problem(client.get("/seen", headers={"X-API-Key": secret}), 401)

@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashapp.actions.access import sign_in
+from dashapp.ingest.limits import Limits
 from dashapp.settings import Settings
 from dashapp.ui import auth
 from db.engine import Database
@@ -66,7 +67,8 @@ def add_callback(app: Dash, output: str, module: str) -> None:
 
 def make_services(database: Database, plant: int, **settings: Any) -> SimpleNamespace:
     """What the way in needs of the running system."""
-    return SimpleNamespace(database=database, settings=Settings(**settings), set_up_code=None, open_tenant_id=plant)
+    made = Settings(**settings)
+    return SimpleNamespace(database=database, settings=made, limits=Limits(made), set_up_code=None, open_tenant_id=plant)
 
 
 def make_server(services: SimpleNamespace) -> tuple[Flask, Dash]:

@@ -8,10 +8,12 @@ from benchmarks.__main__ import KEYS, PARTS, chosen
 from benchmarks.load import MARK, SCRIPTS, Load, parse_load, percentile
 from benchmarks.memory import grown
 from benchmarks.report import Goal, Row, as_json, cells, document, line, number
+from benchmarks.wall import Sample, leaks, slope
 
 SAID = (
     "Running 5s test @ http://127.0.0.1:8050\n  1 threads and 32 connections\n"
-    'figures {"requests": 5010, "seconds": 5.01, "refused": 10, "broken": 0, "p50_ms": 2.0, "p90_ms": 3.5, "p99_ms": 9.25, "max_ms": 20}\n'
+    'figures {"requests": 5010, "seconds": 5.01, "refused": 10, "broken": 0, "p50_ms": 2.0, "p90_ms": 3.5,'
+    ' "p95_ms": 4.5, "p99_ms": 9.25, "max_ms": 20}\n'
 )
 FASTER = Row("posts", "posts/s", 5_500, "/s", Goal(5, at_least=True, of_ratio=True), "the lock", 1_000, "the ORM")
 SLOWER = Row("delay", "delay", 12.0, "ms", Goal(10), "the disk | the flush", starred=True)
@@ -20,7 +22,7 @@ SLOWER = Row("delay", "delay", 12.0, "ms", Goal(10), "the disk | the flush", sta
 def test_figures_of_a_run_are_read_from_the_scripts_last_line():
     load = parse_load(SAID)
 
-    assert load == Load(5010, 5.01, 10, 0, 2.0, 3.5, 9.25, 20)
+    assert load == Load(5010, 5.01, 10, 0, 2.0, 3.5, 4.5, 9.25, 20)
     assert (load.accepted, round(load.per_s)) == (5_000, 998)
 
 
@@ -50,6 +52,18 @@ def test_growth_is_what_a_line_through_the_samples_rises_by():
     assert grown([(0, 100), (10, 101), (20, 102), (30, 103)]) == pytest.approx(3)
     assert grown([(0, 100), (10, 104), (20, 96), (30, 100)]) == pytest.approx(-2.4)
     assert grown([(0, 100)]) == 0
+
+
+def test_a_slope_is_the_median_between_any_two_points_which_a_strange_one_does_not_move():
+    assert slope([(0, 5), (10, 10), (20, 900), (30, 20), (40, 25)]) == pytest.approx(0.5)
+    assert slope([(3, 1)]) == 0
+
+
+def test_what_grows_with_the_ticks_is_named_and_what_only_moves_is_not():
+    moving = [Sample(ticks, 8e6 + 30_000 * (ticks % 3), 300 + ticks % 5, 200) for ticks in range(0, 1_000, 70)]
+    leaking = [Sample(one.ticks, one.heap + 4_000 * one.ticks, one.nodes + one.ticks, one.listeners) for one in moving]
+    assert leaks(moving) == []
+    assert leaks(leaking) == ["heap", "nodes"]
 
 
 def test_a_goal_is_of_the_ratio_or_of_the_figure_itself():
@@ -99,7 +113,8 @@ def test_every_part_can_be_loaded_and_every_row_has_a_key_of_its_own():
 
 
 def test_starred_rows_run_only_in_full_or_when_they_are_asked_for():
-    assert {part.keys[0] for part in chosen([], full=True)} - {part.keys[0] for part in chosen([], full=False)} == {"ranges", "memory"}
+    every, usual = ({part.keys[0] for part in chosen([], full=full)} for full in (True, False))
+    assert every - usual == {"oee-50", "ranges", "export-csv", "memory", "wall-day"}
     assert [part.keys[0] for part in chosen(["latency-beside", "ranges"], full=False)] == ["latency-alone", "ranges"]
     with pytest.raises(ValueError, match="no row nonsense"):
         chosen(["nonsense"], full=False)

@@ -1,6 +1,7 @@
 """What the documents say of settings, files and decisions is so."""
 
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from dashapp.cli import main
-from dashapp.settings import Settings
+from dashapp.settings import VERSION, Settings
 from tests.quotes import quoted, with_quotes
 
 ROOT = Path(__file__).parents[2]
@@ -168,3 +169,8 @@ def test_every_library_has_its_reason() -> None:
 
 def test_contributing_is_under_a_page() -> None:
     assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) < 60
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+    assert f"## {VERSION}" in (ROOT / "CHANGELOG.md").read_text()

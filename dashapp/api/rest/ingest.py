@@ -7,6 +7,7 @@ It is plain ASGI: the framework's own request and response handling costs more t
 import asyncio
 import hashlib
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +16,18 @@ import msgspec
 import numpy as np
 from starlette.types import Receive, Scope, Send
 
+from dashapp.actions.keys import hash_of
+from dashapp.domain.limits import TooMany
+from dashapp.headers import OF_DATA, OF_DATA_BY_HTTPS
+from dashapp.http_protocol import READY, Ready, ready
 from dashapp.ingest.batch import Batch, Busy, Idempotency, Outcome, Unavailable, is_away
 from dashapp.ingest.catalogue import TenantCatalogue, UnknownTenant
+from dashapp.ingest.intake import Register, is_welcome, reasons
 from dashapp.ingest.items import Refusal
 from dashapp.ingest.payloads import BodyError, Parsed, RawItems, parse
 from dashapp.ingest.services import Services
 from dashapp.ingest.writer import letter
+from dashapp.request_id import current
 from db.commands.readings import DeadLetter, Rows
 
 PATHS = ("/api/v1/machines/data", "/api/v1/readings", "/api/v1/data")
@@ -29,7 +36,6 @@ LARGE_BODY = 200_000  # bytes from which parsing leaves the event loop
 _EMPTY = Rows(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int16))
 Answer = tuple[int, bytes]
 FindKey = Callable[[str], Any]
-Register = Callable[[Services, int, list[tuple[str, str, str]]], None]
 
 
 @dataclass(slots=True)
@@ -37,6 +43,7 @@ class _Request:
     body: bytes
     key: str | None
     idempotency_key: str | None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class IngestDoor:
         self._find_key = find_key
         self._cached_key = cached_key
         self._register = register
+        self._answers: _Answers | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -66,15 +74,19 @@ class IngestDoor:
             if request is None:
                 return
             status, body = await self._answer(request) if isinstance(request, _Request) else request
+        except TooMany as many:
+            detail = f"{str(many)[:1].upper()}{str(many)[1:]}."
+            problem = _problem(429, "Too many requests", detail, field="requests", reason=str(many))
+            return await _send(scope, send, *problem, retry_after_s=many.retry_after_s)
         except Busy as busy:
             problem = _problem(503, "The queue is full", "Nothing of the request was stored; send it again.")
-            return await _send(send, *problem, retry_after_s=busy.retry_after_s)
+            return await _send(scope, send, *problem, retry_after_s=busy.retry_after_s)
         except Exception as error:
             if not isinstance(error, Unavailable) and not is_away(error):
                 raise
             problem = _problem(503, "The database is away", "Send the request again: what was stored is not stored twice.")
-            return await _send(send, *problem, retry_after_s=Unavailable.retry_after_s)
-        await _send(send, status, body)
+            return await _send(scope, send, *problem, retry_after_s=Unavailable.retry_after_s)
+        await _send(scope, send, status, body)
 
     async def _read(self, scope: Scope, receive: Receive) -> _Request | Answer | None:
         """The request; an answer where it is too large; None where the client went away before its end."""
@@ -102,10 +114,11 @@ class IngestDoor:
             return None
         if len(body) > limit:
             return _problem(413, "Too large", f"A body may have {limit} bytes; send fewer readings at a time.", field="body")
-        return _Request(body, key, idempotency_key)
+        client = scope.get("client")
+        return _Request(body, key, idempotency_key, client[0] if client else None)
 
     async def _answer(self, request: _Request) -> Answer:
-        principal = await self._principal(request.key)
+        principal = await self._principal(request.key, request.address)
         if isinstance(principal, str):
             return _problem(401, "A key is needed", "Send a valid ingest key in the header X-API-Key.", field="X-API-Key", reason=principal)
         wish = request.idempotency_key
@@ -134,18 +147,36 @@ class IngestDoor:
             return _problem(422, "The key was used before", detail, field="Idempotency-Key", reason="used")
         return outcome.replay
 
-    async def _principal(self, secret: str | None) -> _Principal | str:
-        """Who sends; else why nobody that may."""
+    async def _principal(self, secret: str | None, address: str | None) -> _Principal | str:
+        """Who sends; else why nobody that may. Raises TooMany."""
+        settings, limits = self._services.settings, self._services.limits
         if secret:
-            grant = self._cached_key(secret) or await asyncio.to_thread(self._find_key, secret)
+            grant = self._cached_key(secret) or await self._looked_up(secret, address)
             if grant is None:
                 return "unknown or revoked"
+            limits.ingest(f"key:{grant.id}")
             if "ingest" not in grant.scopes:
                 return "this key may not send readings"
             return _Principal(grant.tenant_id, f"key:{grant.id}", grant.device_id)
-        if self._services.settings.open_ingest and self._services.open_tenant_id is not None:
+        if settings.open_ingest and self._services.open_tenant_id is not None:
+            limits.ingest(f"open from {address}")
             return _Principal(self._services.open_tenant_id, "open", None)
+        limits.stranger(address)
         return "missing"
+
+    async def _looked_up(self, secret: str, address: str | None) -> Any:
+        """The key as the database has it; a stranger's until it is found."""
+        limits, hashed = self._services.limits, hash_of(secret)
+        known = limits.is_proven(hashed)
+        if not known:
+            limits.stranger(address)
+        grant = await asyncio.to_thread(self._find_key, secret)
+        if grant is None:
+            limits.disprove(hashed)
+        elif not known:
+            limits.give_back(address)
+            limits.prove(hashed)
+        return grant
 
     async def _parse(self, body: bytes, principal: _Principal, now_us: int) -> Parsed:
         services = self._services
@@ -161,8 +192,9 @@ class IngestDoor:
         wanted = [refusal.wanted for refusal in parsed.refused if refusal.wanted]
         if not wanted:
             return parsed
-        if catalogue.auto_register and device_id is None:
-            await asyncio.to_thread(self._register, services, tenant_id, wanted)
+        welcome = [names for names in wanted if is_welcome(catalogue, names[0], device_id)]
+        if welcome:
+            await asyncio.to_thread(self._register, services, tenant_id, welcome)
         fresh = await asyncio.to_thread(services.catalogue.refreshed, tenant_id)
         return parsed if fresh is catalogue else await asyncio.to_thread(read, fresh)
 
@@ -171,10 +203,12 @@ class IngestDoor:
         answer: Callable[[Outcome], Answer],
     ) -> Outcome:  # fmt: skip
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
+        if self._answers is None or self._answers.loop is not loop:
+            self._answers = _Answers(loop)
+        answers, future = self._answers, loop.create_future()
 
         def done(outcome: Outcome) -> None:
-            loop.call_soon_threadsafe(_resolve, future, outcome)
+            answers.give(future, outcome)
 
         batch = Batch(
             principal.tenant_id, "http", principal.source, parsed.rows, done, dead=dead, raw=lambda row: raw[parsed.item_of_row[row]]
@@ -188,9 +222,27 @@ class IngestDoor:
         return outcome
 
 
-def _resolve(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:
-    if not future.done():  # the client may have gone
-        future.set_result(outcome)
+class _Answers:
+    """Hands what became of posts from the writers' threads to the event loop, which is woken once for all that are ready."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._ready: deque[tuple[asyncio.Future[Outcome], Outcome]] = deque()
+        self._woken = False
+
+    def give(self, future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:
+        """From any thread."""
+        self._ready.append((future, outcome))
+        if not self._woken:  # it is unset before the last look: what is added after that wakes again
+            self._woken = True
+            self.loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
+        self._woken = False
+        while self._ready:
+            future, outcome = self._ready.popleft()
+            if not future.done():  # the client may have gone
+                future.set_result(outcome)
 
 
 def _letters(parsed: Parsed, raw: RawItems, source: str) -> list[DeadLetter]:
@@ -200,13 +252,14 @@ def _letters(parsed: Parsed, raw: RawItems, source: str) -> list[DeadLetter]:
         by_item.setdefault(refusal.index, []).append(refusal)
     letters = []
     for index, found in by_item.items():
-        more = f" (and {len(found) - 1} more of its fields)" if len(found) > 1 else ""
-        letters.append(letter("http", source, found[0].field, found[0].reason + more, raw[index]))
+        letters.append(letter("http", source, *reasons(found), raw[index]))
     return letters
 
 
 def _report(parsed: Parsed, outcome: Outcome) -> Answer:
     """What the door says of a request: 201 when something is stored (or was before), else why not."""
+    if outcome.stored == len(parsed.item_of_row) == 1 and not parsed.refused:
+        return _ONE_STORED
     rejected = [{"index": r.index, "field": r.field, "reason": r.reason} for r in parsed.refused[:MOST_LISTED]]
     rejected += [
         {"index": parsed.item_of_row[row], "field": "reading", "reason": reason} for row, reason in outcome.refused.items()
@@ -234,13 +287,33 @@ def _report(parsed: Parsed, outcome: Outcome) -> Answer:
     return _problem(422, "Nothing of it could be stored", str(first["reason"]), errors=rejected, **first, **counts)
 
 
+_ONE_STORED = 201, b'{"status":"success","message":"Data received","stored":1,"duplicates":0,"rejected":[]}'
+
+
+def _head(safe: list[tuple[bytes, bytes]]) -> Ready:
+    length = len(_ONE_STORED[1])
+    return ready([(b"content-type", b"application/json"), (b"content-length", b"%d" % length), *safe], length)
+
+
+_ONE_STORED_HEAD, _ONE_STORED_BY_HTTPS = _head(OF_DATA), _head(OF_DATA_BY_HTTPS)
+
+
 def _problem(status: int, title: str, detail: str, **more: Any) -> Answer:
     return status, msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail, **more})
 
 
-async def _send(send: Send, status: int, body: bytes, *, retry_after_s: int | None = None) -> None:
+async def _send(scope: Scope, send: Send, status: int, body: bytes, *, retry_after_s: int | None = None) -> None:
     content_type = b"application/json" if status < 400 else b"application/problem+json"
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    if status >= 400 and (request := current()):  # here, and not where it is made: an answer that is remembered is sent under another id
+        body = body[:-1] + f',"request_id":"{request}"}}'.encode()
+    secure = scope.get("scheme") == "https"
+    if body is _ONE_STORED[1]:
+        head = _ONE_STORED_BY_HTTPS if secure else _ONE_STORED_HEAD
+        await send({"type": "http.response.start", "status": status, "headers": head.headers, READY: head})
+        await send({"type": "http.response.body", "body": body})
+        return
+    safe = OF_DATA_BY_HTTPS if secure else OF_DATA
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *safe]
     if retry_after_s is not None:
         headers.append((b"retry-after", str(retry_after_s).encode()))
     if status == 401:

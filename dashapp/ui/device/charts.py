@@ -12,10 +12,9 @@ from dashapp.ui.device.data import Rate
 from dashapp.ui.device.view import View, when
 from dashapp.ui.figures.theme import blank
 from dashapp.ui.figures.value_axis import sensor_decimals
-from dashapp.ui.time_range import PRESETS
+from dashapp.ui.range_control import TimeRangeControl
 
 GRAPH = {"displayModeBar": False, "doubleClick": "autosize", "responsive": True, "scrollZoom": False, "showTips": False}
-MOVES = (("earlier", "Earlier", "‹"), ("later", "Later", "›"), ("in", "Zoom in", "+"), ("out", "Zoom out", "−"))
 
 
 def png_button(chart: str, name: str) -> Component:
@@ -30,6 +29,14 @@ def png_button(chart: str, name: str) -> Component:
     )
 
 
+def csv_button(graph: str, file: str, name: str) -> Component:
+    """A small button that saves a chart's points, as they are drawn (`assets/98-files.js`)."""
+    return html.Button(
+        "CSV", type="button", className="btn plain tiny", title=f"Save the points of the {name} as CSV",
+        **{"aria-label": f"Save the points of the {name} as CSV", "data-chart-csv": graph, "data-name": file},
+    )  # fmt: skip
+
+
 def live_card(sensor: SensorEntry, quiet: str, zone: str) -> Component:
     """The chart of the last fifteen minutes; `quiet` is said instead while there is nothing in them."""
     return html.Section(
@@ -40,6 +47,7 @@ def live_card(sensor: SensorEntry, quiet: str, zone: str) -> Component:
                     html.Div(
                         [
                             html.Span(texts.sensor_facts(sensor, zone), id="device-live-facts"),
+                            csv_button("device-live", "Last 15 minutes", "live chart"),
                             png_button("live", "live chart"),
                         ],
                         className="card-aside",
@@ -125,65 +133,25 @@ def flag_class(now: dict[str, Any]) -> str:
     return "flag-word" if now["state"] in ("normal", "no_data") else f"flag-word {now['state']}"
 
 
-def history_card(view: View) -> Component:
-    """The chart over any range with everything that changes the range; filled by callbacks."""
-    presets = [
-        html.Button(
-            text, id={"type": "device-preset", "range": key}, type="button", title=PRESETS[key][0],
-            **{"aria-pressed": "true" if view.range.preset == key else "false"},
-        )
-        for key, text in texts.SHORT_NAMES.items()
-    ]  # fmt: skip
-    moves = [
-        html.Button(
-            sign,
-            id={"type": "device-move", "to": to},
-            type="button",
-            className="control square",
-            title=name,
-            **{"aria-label": name},
-        )
-        for to, name, sign in MOVES
-    ]
-    back = html.Button(
-        "Back",
-        id={"type": "device-move", "to": "back"},
-        type="button",
-        className="control",
-        disabled=True,
-        title="To the range before",
+def history_card(view: View, shifts: list[str]) -> Component:
+    """The chart over any range with everything that changes the range; filled by callbacks. `shifts` are the line's by name."""
+    aside = html.Div(
+        [html.A("CSV", id="device-csv", href="#", className="btn plain tiny"), png_button("history", "history chart")],
+        className="card-aside",
     )
     return html.Section(
         [
-            html.Div(
-                [
-                    html.H2(history_title(view.sensor), id="device-history-title"),
-                    html.Div(
-                        [
-                            html.A("CSV", id="device-csv", href="#", className="btn plain tiny"),
-                            png_button("history", "history chart"),
-                        ],
-                        className="card-aside",
-                    ),
-                ],
-                className="card-head",
-            ),
-            html.Div(
-                [
-                    html.Div(presets, className="segments", role="group", **{"aria-label": "Range"}),
-                    html.Div([*moves, back], className="row moves", role="group", **{"aria-label": "Move in time"}),
-                ],
-                className="range-bar",
-            ),
-            html.P(id="device-history-note", className="notice", hidden=True),
-            html.Div(
-                [html.P(id="device-history-says", className="chart-says", role="status"), _moment_fields(view.zone)],
-                className="range-bar",
-            ),
+            html.Div([html.H2(history_title(view.sensor), id="device-history-title"), aside], className="card-head"),
+            TimeRangeControl(id="device-range", zone=view.zone, shifts=shifts),
+            html.P(id="device-history-note", className="notice", hidden=True, role="status"),
+            html.P(id="device-history-says", className="chart-says", role="status"),
             html.Div(
                 [
                     _graph("device-history", "device-history-title", "device-history-says"),
-                    html.Div(skeleton("100%"), id="device-history-waiting", className="chart-waiting"),
+                    html.Div(
+                        skeleton("100%"), id="device-history-waiting", className="chart-waiting",
+                        **{"data-waits-for": "device-history-source"},
+                    ),
                 ],
                 className="chart-frame history-frame",
             ),
@@ -195,32 +163,3 @@ def history_card(view: View) -> Component:
 def history_title(sensor: SensorEntry) -> str:
     """`Temperature, history`."""
     return f"{sensor.name}, history"
-
-
-def _moment_fields(zone: str) -> Component:
-    """From and to, as text in the plant's zone: `2014-01-15 08:00`."""
-
-    def field(end: str, name: str) -> Component:
-        return html.Div(
-            [
-                html.Label(name, htmlFor=f"device-{end}"),
-                dcc.Input(
-                    id=f"device-{end}",
-                    type="text",
-                    className="moment",
-                    placeholder="YYYY-MM-DD hh:mm",
-                    autoComplete="off",
-                    spellCheck="false",
-                    n_submit=0,
-                ),
-            ],
-            className="moment-field",
-        )
-
-    show = html.Button("Show", id="device-apply", type="button", className="control")
-    return html.Div(
-        [field("from", "From"), field("to", "To"), show],
-        className="moments",
-        role="group",
-        **{"aria-label": f"From and to, {zone}"},
-    )

@@ -11,6 +11,7 @@ import flask
 from dash.exceptions import PreventUpdate
 from sqlalchemy import Connection
 
+from dashapp.domain.shifts import ShiftCalendar
 from dashapp.domain.statistics import Summary
 from dashapp.ingest.catalogue import DeviceEntry, SensorEntry
 from dashapp.ingest.live import SensorNow
@@ -21,16 +22,17 @@ from dashapp.ui.figures.history_chart import Span, history_chart, resolution_tex
 from dashapp.ui.figures.theme import Figure
 from dashapp.ui.figures.value_axis import beyond
 from dashapp.ui.plant_activity import PlantActivity
-from dashapp.ui.time_range import DAY_US, HOUR_US, zone_of
+from dashapp.ui.time_range import DAY_US, HOUR_US, names_shift
+from dashapp.ui.zones import viewer_zone
 from db.columns import MINUTE_US
 from db.queries import people
 from db.queries.devices import DeviceEvent, device_events, has_device
 from db.queries.series import Readings, hourly_activity, readings_page, series, statistics
+from db.queries.shifts import shift_calendars
 from db.queries.spans import reading_spans
 from db.tenancy import tenant_reading
 
 PAGE_ROWS = 25
-ZONE_COOKIE = "andon_zone"
 RATES_HOLD_S = 30.0
 _activities: dict[tuple[int, tuple[str, ...] | None], tuple[float, PlantActivity]] = {}
 _rates: dict[tuple[int, int], tuple[float, dict[int, "Rate"]]] = {}
@@ -57,6 +59,11 @@ def find_device(quoted: str) -> DeviceEntry | None:
     return next((device for device in visible_devices() if device.key == key), None)
 
 
+def is_there(key: str = "") -> bool:
+    """Whether a path leads to a device that the person may see; a link into another plant (`?tenant=`) is looked at there."""
+    return "tenant" in flask.request.args or find_device(key) is not None
+
+
 def found(key: str, sensor_key: str) -> tuple[DeviceEntry, SensorEntry]:
     """The device and the sensor that a page in the browser is about. Raises PreventUpdate where one of them is gone."""
     device = next((one for one in visible_devices() if one.key == key), None)
@@ -69,8 +76,17 @@ def found(key: str, sensor_key: str) -> tuple[DeviceEntry, SensorEntry]:
 def asked_view(key: str, asked: Mapping[str, Any]) -> tuple[View, bool]:
     """The view that the browser asks for, and whether time does not move it."""
     device, sensor = found(key, asked["sensor"])
-    view = view_of(sensor, asked, spans_of(device).get(sensor.id), now_us(), viewer_zone())
-    return view, view.range.preset is None or view.end_us < now_us() - DAY_US
+    calendars = line_calendars(device) if names_shift(asked.get("range")) else ()
+    view = view_of(sensor, asked, spans_of(device).get(sensor.id), now_us(), viewer_zone(), calendars)
+    preset = view.range.preset
+    over_us = now_us() - (MINUTE_US if preset is not None and "@" in preset else DAY_US)
+    return view, preset is None or view.end_us < over_us
+
+
+def line_calendars(device: DeviceEntry) -> list[ShiftCalendar]:
+    """The shift calendars of the device's line."""
+    with plant_reading() as connection:
+        return shift_calendars(connection, device.line)
 
 
 def plants_with(key: str) -> list[tuple[str, str]]:
@@ -87,20 +103,9 @@ def plants_with(key: str) -> list[tuple[str, str]]:
     return holding
 
 
-def plant_id(key: str) -> int | None:
-    """The id of a plant by its key."""
-    return next((plant.id for plant in _plants() if plant.key == key), None)
-
-
 def _plants() -> Sequence[people.Tenant]:
     with services().database.engine.connect() as connection:
         return people.tenants(connection)
-
-
-def viewer_zone() -> str:
-    """The zone that the viewer's browser says it is in; the plant's before it has said so."""
-    said = unquote(flask.request.cookies.get(ZONE_COOKIE, ""))
-    return said if said and zone_of(said).key == said else catalogue().zone
 
 
 def plant_reading() -> AbstractContextManager[Connection]:
@@ -138,10 +143,10 @@ def summaries(sensor: SensorEntry, ranges: list[tuple[int, int]]) -> list[Summar
         return [statistics(connection, sensor.id, start, end) for start, end in ranges]
 
 
-def readings_before(view: View, before: tuple[int, int] | None) -> Readings:
-    """One row more than a page of the range's readings, newest first: the one more says that there is another page."""
+def readings_before(view: View, before: tuple[int, int] | None, *, pages: int = 1) -> Readings:
+    """One row more than so many pages of the range's readings, newest first: the one more says that there is another page."""
     with plant_reading() as connection:
-        return readings_page(connection, [view.sensor.id], view.start_us, view.end_us, PAGE_ROWS + 1, before)
+        return readings_page(connection, [view.sensor.id], view.start_us, view.end_us, pages * PAGE_ROWS + 1, before)
 
 
 def rates(device: DeviceEntry) -> dict[int, Rate]:
@@ -194,6 +199,7 @@ def _abnormal(sensor: SensorEntry, value: float) -> bool:
 def device_state(device: DeviceEntry) -> tuple[str, str]:
     """State and word of the device as a whole, as on its card."""
     how = cards.condition(cards.watch(device), services().live.now(tenant_id()), now_us(), _activity().background)
+    how = cards.with_alert(how, cards.worst_alerts(services().alerts.open(tenant_id())).get(device.key))
     return how.state, how.text
 
 

@@ -1,15 +1,16 @@
 """The top of a device page, its exports, and what stands there instead of a page."""
 
-import json
-import shlex
 from urllib.parse import quote, urlencode
 
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
+from dashapp.domain.fleet import Role
 from dashapp.ingest.catalogue import DeviceEntry, SensorEntry
 from dashapp.ui.components import chip, empty_state
+from dashapp.ui.connecting import NO_KEY, connect, waiting
+from dashapp.ui.context import actor, services
 from dashapp.ui.device.view import View
 from dashapp.ui.time_range import iso
 
@@ -24,6 +25,7 @@ def head(device: DeviceEntry, state: tuple[str, str], chosen: SensorEntry) -> Co
             html.Span(className="spacer"),
             sensor_choice(device, chosen),
             export_menu(device),
+            settings_link(device),
         ],
         className="page-head device-page-head",
     )
@@ -32,6 +34,13 @@ def head(device: DeviceEntry, state: tuple[str, str], chosen: SensorEntry) -> Co
 def device_path(key: str) -> str:
     """The path of a device's page; a key may hold any character."""
     return f"/devices/{quote(key, safe='')}"
+
+
+def settings_link(device: DeviceEntry) -> Component | None:
+    """To the device's settings, for those who may change them."""
+    if not actor().role.includes(Role.MANAGER):
+        return None
+    return html.A("Settings", href=f"{device_path(device.key)}/settings", className="control", **{"data-inside": "true"})
 
 
 def place_text(device: DeviceEntry) -> str:
@@ -65,6 +74,9 @@ def export_menu(device: DeviceEntry) -> Component:
             _download("device-csv-sensor", "Readings of this sensor"),
             _download("device-csv-all", "Readings of all sensors"),
             _download("device-csv-statistics", "Statistics of the range"),
+            dbc.DropdownMenuItem("XLSX and Parquet", header=True),
+            _download("device-xlsx-statistics", "Statistics of the range (XLSX)"),
+            dbc.DropdownMenuItem("Choose what and how …", id="device-exports", href="/exports"),
             dbc.DropdownMenuItem("PNG", header=True),
             dbc.DropdownMenuItem("Live chart", id={"type": "device-png", "chart": "live", "place": "menu"}, n_clicks=0),
             dbc.DropdownMenuItem(
@@ -82,38 +94,35 @@ def _download(identity: str, text: str) -> Component:
     return dbc.DropdownMenuItem(text, id=identity, href="#", external_link=True)
 
 
+READINGS = "/api/v1/readings/export"  # not a route of the pages: a long download holds none of their threads
+
+
 def export_links(key: str, view: View) -> dict[str, str]:
     """Where the range can be had as CSV: of the sensor, of all sensors, and its statistics."""
     ends = {"from": iso(view.start_us), "to": iso(view.end_us)}
     base = device_path(key)
     return {
-        "sensor": f"{base}/readings.csv?{urlencode({'sensor': view.sensor.key, **ends})}",
-        "all": f"{base}/readings.csv?{urlencode(ends)}",
+        "sensor": f"{READINGS}?{urlencode({'device': key, 'sensor': view.sensor.key, **ends})}",
+        "all": f"{READINGS}?{urlencode({'device': key, **ends})}",
         "statistics": f"{base}/statistics.csv?{urlencode(ends)}",
+        "statistics_xlsx": f"{base}/statistics.xlsx?{urlencode(ends)}",
+        "more": f"/exports?{urlencode({'device': key, 'sensor': view.sensor.key, **ends})}",
     }
 
 
-def first_reading(device: DeviceEntry, address: str) -> Component:
-    """A device that never reported: how its first reading is sent."""
-    sensors = list(device.sensors) or ["temperature"]
-    payload = json.dumps({"device_id": device.key, "sensor_type": sensors[0], "value": 71.2}, ensure_ascii=False)
-    command = (
-        f"curl -X POST {address}/api/v1/readings -H 'X-API-Key: YOUR-KEY' \\\n  -H 'Content-Type: application/json' -d "
-        + shlex.quote(payload)
-    )
-    text = [
-        "Send the first one with this command and a key of your plant (",
-        html.Code("python app.py create-key NAME"),
-        " makes one). It is here as soon as it is stored.",
-    ]
-    copy = html.Div(
-        [
-            html.Pre(html.Code(command), id="device-curl", tabIndex="0"),
-            dcc.Clipboard(target_id="device-curl", title="Copy the command", className="btn copy"),
-        ],
-        className="command",
-    )
-    return html.Section(empty_state(f"{device.key} has no readings yet", text, copy), className="card")
+def first_reading(device: DeviceEntry) -> Component:
+    """A device that never reported: how its first reading is sent. The page comes by itself once it is stored."""
+    running, who = services(), actor()
+    open_door = running.settings.open_ingest and running.open_tenant_id == who.tenant_id
+    settings = html.A("its settings", href=f"{device_path(device.key)}/settings", **{"data-inside": "true"})
+    if open_door:
+        how: list[object] = ["Send the first one with a command below; this plant takes readings without a key."]
+    elif who.role.includes(Role.MANAGER):
+        how = ["Send the first one with a command below. Put a key in it: ", settings, " make one for this device."]
+    else:
+        how = ["Send the first one with a command below and a key; somebody with the role manager can make one."]
+    inside = html.P(how, className="muted")
+    return connect(device, f"{device.key} has no readings yet", None if open_door else NO_KEY, inside, waiting())
 
 
 def unknown_device(key: str, others: list[tuple[str, str]]) -> Component:

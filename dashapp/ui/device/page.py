@@ -6,6 +6,7 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from dashapp.domain.shifts import names
 from dashapp.ingest.catalogue import DeviceEntry, SensorEntry
 from dashapp.ui.components import StateTimeline, card, skeleton
 from dashapp.ui.context import services, tenant_id
@@ -15,10 +16,14 @@ from dashapp.ui.device import view as texts
 from dashapp.ui.figures.live_chart import live_chart
 from dashapp.ui.figures.theme import Figure
 from dashapp.ui.live_tail import Piece, tail
+from dashapp.ui.parts import drawing_downloads
+from dashapp.ui.production.device_card import today_card
 from dashapp.ui.shell import live
+from dashapp.ui.states import attempt
 from dashapp.ui.time_range import MINUTE_US
 
 PAGES = ("newest", "newer", "older")
+MOST_LEAFED = 400  # the furthest page that an address leads to
 
 
 def device_page(
@@ -26,20 +31,23 @@ def device_page(
 ) -> Component:
     """All of it: what does not take long at once, history and statistics as skeletons that callbacks fill."""
     zone, now = data.viewer_zone(), data.now_us()
-    view = texts.view_of(chosen, query, spans.get(chosen.id), now, zone)
+    calendars = data.line_calendars(device)
+    view = texts.view_of(chosen, query, spans.get(chosen.id), now, zone, calendars)
     source, cursor = live_source(chosen, now)
     gauges = data.gauges_now(device)
     span = spans.get(chosen.id)
     quiet = "" if source["data"][0]["x"] else drawn.quiet_text(chosen, span and span[1], zone)
-    cards = [drawn.live_card(chosen, quiet, zone), drawn.history_card(view)]
+    cards = [drawn.live_card(chosen, quiet, zone), drawn.history_card(view, names(calendars))]
     instruments = drawn.gauge_cards(device, gauges, data.rates(device))
     alone = len(device.sensors) == 1  # one gauge does not fill a row
+    states = attempt("States", _states, device)
+    events = attempt("Alerts and stops", lambda: tables.events_card(data.events(device), zone))
     main = html.Div(
         [
             *(cards[::-1] if quiet else cards[:1]),
             None if alone else instruments,
             *([] if quiet else cards[1:]),
-            _states(device),
+            states,
             card(
                 "Readings",
                 html.Div(skeleton("24rem"), id="device-readings"),
@@ -57,8 +65,9 @@ def device_page(
                 html.Div(skeleton("14rem"), id="device-statistics"),
                 aside=html.Span(chosen.name, id="device-statistics-of"),
             ),
-            tables.events_card(data.events(device), zone),
-            tables.configuration_card(device, chosen, zone),
+            attempt("OEE", today_card, device.key) if device.is_machine else None,
+            events,
+            attempt("Configuration", tables.configuration_card, device, chosen, zone),
         ],
         className="stack",
     )
@@ -78,9 +87,10 @@ def _stores(
     cursor: dict[str, Any],
 ) -> Iterator[Component]:
     """What the browser holds: what is asked for (`view`), what it has of the live chart (`cursor`), what it draws."""
+    usual = texts.chosen_sensor(device, None)
     held = {
-        "page": {"key": device.key, "periods": {one.key: one.period_s for one in device.sensors.values()}},
-        "view": {"sensor": chosen.key, "past": [], **{name: query.get(name) for name in ("range", "from", "to")}},
+        "page": {"key": device.key, "usual": usual and usual.key, "periods": {one.key: one.period_s for one in device.sensors.values()}},
+        "view": {"sensor": chosen.key, **{name: query.get(name) for name in ("range", "from", "to", "page")}},
         "sensor": chosen.key,
         "live-source": source,
         "delta": {"sensor": chosen.key, "points": [], "whole": False, "gauges": gauges},
@@ -89,6 +99,8 @@ def _stores(
         "history-source": None,
         "page-cursor": [],
         "navigated": None,
+        "owned": None,
+        "leafed": None,
         "saved": None,
     }
     for name, value in held.items():
@@ -103,7 +115,7 @@ def _states(device: DeviceEntry) -> Component | None:
     return card(
         "States, last 8 hours",
         StateTimeline(id="device-states", legend=False, zone=data.viewer_zone(), **shown),
-        aside=tables.states_legend(),
+        aside=[tables.states_legend(), drawing_downloads("device-states", f"{device.key} states")],
     )
 
 
@@ -121,6 +133,17 @@ def cursor_after(sensor: SensorEntry, piece: Piece, before_us: int, version: int
     """What the browser has once it has drawn `piece`; `before_us` where that is nothing."""
     since = int(piece.time_us[-1]) if len(piece.time_us) else before_us
     return {"sensor": sensor.key, "since_us": since, "epoch": piece.epoch, "version": version}
+
+
+def asked_page(view: texts.View, asked: object) -> list[list[int]]:
+    """Where each page of readings after the first begins, up to the one that an address names (`page`, from 1)."""
+    text = str(asked or "1")
+    number = min(int(text), MOST_LEAFED) if text.isascii() and text.isdigit() else 1
+    if number <= 1:
+        return []
+    shown = data.readings_before(view, None, pages=number - 1)
+    ends = range(data.PAGE_ROWS - 1, len(shown) - 1, data.PAGE_ROWS)  # a page that would be empty is none
+    return [[int(shown.time_us[end]), int(shown.sensor_id[end])] for end in ends]
 
 
 def page_end(before: list[list[int]], view: texts.View) -> list[int]:

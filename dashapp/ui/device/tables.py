@@ -1,18 +1,23 @@
 """What of a device page is said in rows: statistics, readings, settings, alerts and stops."""
 
+from typing import Any
+
 from dash import html
 from dash.development.base_component import Component
 
+from dashapp.domain.addresses import joined
 from dashapp.domain.fleet import SensorKind
 from dashapp.domain.statistics import Summary
 from dashapp.ingest.catalogue import DeviceEntry, SensorEntry
+from dashapp.ui.analytics.addresses import ANOMALIES, CONTROL, TRENDS, ref_of
 from dashapp.ui.components import card, empty_state, priority_mark
 from dashapp.ui.device import view as texts
 from dashapp.ui.device.data import PAGE_ROWS
-from dashapp.ui.device.view import View, when
+from dashapp.ui.device.view import View, stamp, when
 from dashapp.ui.figures.value_axis import decimals_of, sensor_decimals
 from dashapp.ui.parts import format_value
 from dashapp.ui.tables import Cell, DataTable
+from dashapp.ui.zones import Zone
 from db.queries.devices import DeviceEvent
 from db.queries.series import Readings
 
@@ -22,12 +27,15 @@ KINDS = {
     SensorKind.TOTALIZER: "running total",
     SensorKind.FLAG: "on or off",
 }
-STATES = (("run", "Running"), ("micro", "Minor stop"), ("down", "Fault"), ("idle", "Idle"), ("unknown", "No data"))
+STATES = (("run", "Running"), ("micro", "Minor stop"), ("down", "Fault"), ("idle", "Idle"), ("off", "Off shift"), ("unknown", "No data"))
 NOTES = {1: "late", 2: "delayed", 3: "late, delayed"}
 
 
-def statistics_table(sensor: SensorEntry, summaries: list[Summary | None], names: list[str]) -> Component:
-    """Moments and trend of the sensor over several ranges, one column each."""
+def statistics_table(sensor: SensorEntry, summaries: list[Summary | None], names: list[str], ahead: str = "") -> Component:
+    """Moments and trend of the sensor over several ranges, one column each; `ahead` is which limit it is on its way to.
+
+    The links lead to the same sensor on the pages of analytics.
+    """
     rows = texts.statistics_rows(summaries, sensor)
     table = DataTable(rows=rows, columns=["", *names], caption=f"Statistics of {sensor.name}", className="figures")
     approximate = next((one.median_of for one in summaries if one and one.median_of != "readings"), None)
@@ -36,7 +44,18 @@ def statistics_table(sensor: SensorEntry, summaries: list[Summary | None], names
         if approximate
         else []
     )
-    return html.Div([table, *note])
+    limit = [html.P([html.B("Limit ahead: "), ahead], className="small")] if ahead else []
+    return html.Div([table, *note, *limit, _further(sensor)])
+
+
+def _further(sensor: SensorEntry) -> Component:
+    ref = ref_of(sensor.device_key, sensor.key)
+    places = [("Trends", TRENDS, [("sensors", ref)])]
+    if sensor.kind == "gauge":
+        places.append(("Control chart", CONTROL, [("sensor", ref)]))
+        places.append(("Anomalies", ANOMALIES, [("device", sensor.device_key)]))
+    links = [html.A(word, href=joined(path, query), **{"data-inside": "true"}) for word, path, query in places]
+    return html.Div(links, className="row small further")
 
 
 def readings_table(view: View, page: Readings, number: int) -> Component:
@@ -45,10 +64,13 @@ def readings_table(view: View, page: Readings, number: int) -> Component:
         return empty_state("No readings", "There are none of this sensor in this range.")
     shown = page.take(slice(0, PAGE_ROWS))
     places = max(decimals_of(shown.value), sensor_decimals(view.sensor))
+    zone = view.zone if isinstance(view.zone, Zone) else Zone(view.zone)
+    beside = any(zone.differs(at) for at in shown.time_us[[0, -1]].tolist())
     columns = (shown.time_us, shown.value, shown.quality, shown.flags, shown.received_us)
     rows = [
         [
-            when(at, view.zone, seconds=True) + _fraction(at),
+            stamp(at, view.zone, seconds=True) + _fraction(at),
+            *([stamp(at, zone.plant, seconds=True)] if beside else []),
             format_value(value, places),
             quality_text(quality),
             NOTES.get(flags, ""),
@@ -57,9 +79,10 @@ def readings_table(view: View, page: Readings, number: int) -> Component:
         for at, value, quality, flags, received in zip(*(column.tolist() for column in columns), strict=True)
     ]
     unit = f"Value, {view.sensor.unit}" if view.sensor.unit else "Value"
-    heads = ["Time", unit, "Quality", "Note", "Arrived after"]
+    times = [f"Time, {zone}", f"Plant time, {zone.plant}"] if beside else [f"Time, {zone}"]
+    heads = [*times, unit, "Quality", "Note", "Arrived after"]
     table = DataTable(
-        rows=rows, columns=heads, numbers=[1, 4], caption=f"Readings of {view.sensor.name}", className="readings"
+        rows=rows, columns=heads, numbers=[len(times), len(times) + 3], caption=f"Readings of {view.sensor.name}", className="readings"
     )
     first = number * PAGE_ROWS + 1
     return html.Div(
@@ -135,6 +158,19 @@ def states_legend() -> Component:
     return html.Ul(keys, className="legend", **{"aria-label": "States"})
 
 
+def _event_words(event: DeviceEvent) -> Any:
+    """An alert leads to its page."""
+    if event.alert_id is None:
+        return f"Stopped: {event.words}"
+    return html.A(event.words, href=f"/alerts/{event.alert_id}", **{"data-inside": "true"})
+
+
+def _event_end(event: DeviceEvent, zone: str) -> str:
+    if event.end_us is not None:
+        return f"until {when(event.end_us, zone)}"
+    return "still on, unanswered" if event.unanswered else "still on"
+
+
 def events_card(found: list[DeviceEvent], zone: str) -> Component | None:
     """Alerts and stops, newest first; nothing where there are none."""
     if not found:
@@ -148,11 +184,11 @@ def events_card(found: list[DeviceEvent], zone: str) -> Component | None:
                         html.B(
                             [
                                 priority_mark(event.priority),
-                                f"Stopped: {event.words}" if event.kind == "stop" else event.words,
+                                _event_words(event),
                             ]
                         ),
                         html.Span(
-                            "still on" if event.end_us is None else f"until {when(event.end_us, zone)}",
+                            _event_end(event, zone),
                             className="muted",
                         ),
                     ]

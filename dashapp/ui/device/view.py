@@ -1,16 +1,18 @@
 """Which sensor and which range a device page shows, and how it says so in words."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from dashapp.domain.shifts import ShiftCalendar
 from dashapp.domain.statistics import Direction, Summary
 from dashapp.ingest.catalogue import DeviceEntry, SensorEntry
 from dashapp.ui.figures.value_axis import limit_text, sensor_decimals
 from dashapp.ui.parts import format_value
 from dashapp.ui.time_range import ALL, DAY_US, HOUR_US, PRESETS, TimeRange, parse_range, zone_of
+from dashapp.ui.zones import Zone
 
-SHORT_NAMES = {"1h": "1 h", "8h": "8 h", "24h": "24 h", "7d": "7 d", "30d": "30 d", "1y": "1 y", "all": "All"}
 USUAL = "24h"
 SECOND_US = 1_000_000
 LONGEST_WHOLE_US = 400 * DAY_US  # history that ended is shown from end to end up to so long, else its last seven days
@@ -47,22 +49,28 @@ def chosen_sensor(device: DeviceEntry, key: object) -> SensorEntry | None:
 
 
 def view_of(
-    sensor: SensorEntry, query: Mapping[str, object], span: tuple[int, int] | None, now_us: int, zone: str
+    sensor: SensorEntry,
+    query: Mapping[str, object],
+    span: tuple[int, int] | None,
+    now_us: int,
+    zone: str,
+    calendars: Sequence[ShiftCalendar] = (),
 ) -> View:
     """What a URL's query asks to see of a sensor whose readings reach over `span`, its first and last time.
 
     Where the readings have ended, ranges count back from the last one and not from now: what was imported is found under
-    every button. Nothing asked: the usual range; of readings that have ended, all or the last week.
+    every button. Nothing asked: the usual range; of readings that have ended, all or the last week. `calendars` are those of the line.
     """
     ended = span is not None and span[1] < now_us - DAY_US
     if span is None or not ended or query.get("from") or query.get("to"):
         first_us = span[0] if span else None
-        asked = parse_range(query, now_us, default=_usual(span, now_us), first_us=first_us, zone=zone)
+        asked = parse_range(query, now_us, default=_usual(span, now_us), first_us=first_us, zone=zone, calendars=calendars)
         everything = span is not None and asked.preset == ALL
-        return View(sensor, _everything(span, now_us) if span and everything else asked, zone, asked.problem)
+        shown = replace(_everything(span, now_us), problem=asked.problem) if span and everything else asked
+        return View(sensor, shown, zone, asked.problem or asked.note)
     since = f"Nothing has come since {when(span[1], zone)}"
-    whole = span[1] - span[0] <= LONGEST_WHOLE_US
-    asked = parse_range(query, span[1] + SECOND_US, default=ALL if whole else "7d", first_us=span[0], zone=zone)
+    default = ALL if span[1] - span[0] <= LONGEST_WHOLE_US else "7d"
+    asked = parse_range(query, span[1] + SECOND_US, default=default, first_us=span[0], zone=zone, calendars=calendars)
     if asked.problem:
         return View(sensor, asked, zone, asked.problem)
     if asked.preset == ALL:
@@ -88,7 +96,18 @@ def local(time_us: int, zone: str) -> datetime:
 
 
 def when(time_us: int, zone: str, *, seconds: bool = False) -> str:
-    """`14 Jan 2014 08:05`, in the zone."""
+    """`14 Jan 2014 08:05`, in the zone; ` (plant 14:05)` behind it where the plant's clocks differ from a viewer's (`zones.Zone`)."""
+    text = stamp(time_us, zone, seconds=seconds)
+    if not isinstance(zone, Zone) or not zone.differs(time_us):
+        return text
+    there = local(time_us, zone.plant)
+    clock = f"{there:%H:%M:%S}" if seconds else f"{there:%H:%M}"
+    day = "" if there.date() == local(time_us, zone).date() else f"{there.day} {MONTHS[there.month - 1]} "
+    return f"{text} (plant {day}{clock})"
+
+
+def stamp(time_us: int, zone: str, *, seconds: bool = False) -> str:
+    """`14 Jan 2014 08:05`, in the zone alone."""
     moment = local(time_us, zone)
     clock = f"{moment:%H:%M:%S}" if seconds else f"{moment:%H:%M}"
     return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year} {clock}"
@@ -98,6 +117,12 @@ def range_text(view: View) -> str:
     """`14 Jan 2014 08:05 – 15 Jan 2014 08:05`: both ends, seconds where the range is shorter than two hours."""
     short = view.end_us - view.start_us < 2 * HOUR_US
     return f"{when(view.start_us, view.zone, seconds=short)} – {when(view.end_us, view.zone, seconds=short)}"
+
+
+def range_says(view: View) -> str:
+    """`Early shift of 20 Nov 2026: 20 Nov 2026 06:00 – 20 Nov 2026 14:00 (UTC)`: the range in words, where it has any, and its ends."""
+    words = view.range.words
+    return f"{words[0].upper()}{words[1:]}: {range_text(view)} ({view.zone})" if words else f"{range_text(view)} ({view.zone})"
 
 
 def file_stem(device_key: str, sensor_keys: str, start_us: int, end_us: int) -> str:
@@ -150,7 +175,9 @@ def statistics_rows(summaries: list[Summary | None], sensor: SensorEntry) -> lis
 def sensor_facts(sensor: SensorEntry, zone: str) -> str:
     """`°C, every 2 s, normal 65–90, UTC`: what stands beside the live chart, with the zone of its times."""
     period = f"every {sensor.period_s:g} s"
-    return ", ".join(part for part in (sensor.unit, period, normal_text(sensor), zone) if part)
+    other = zone.plant if isinstance(zone, Zone) and zone.differs(time.time_ns() // 1000) else ""
+    zones = f"{zone}; below it the plant's, {other}" if other else zone
+    return ", ".join(part for part in (sensor.unit, period, normal_text(sensor), zones) if part)
 
 
 def normal_text(sensor: SensorEntry, before: str = "normal ") -> str:

@@ -25,13 +25,18 @@ class Span:
     zone: str
 
 
-def history_chart(sensor: SensorEntry, points: Series, span: Span) -> Figure:
-    """A figure of a series, n ≥ 0 points; x in milliseconds since 1970 UTC on a linear axis, as in `live_chart`."""
+def history_chart(sensor: SensorEntry, points: Series, span: Span, earlier: Series | None = None, shift_us: int = 0) -> Figure:
+    """A figure of a series, n ≥ 0 points; x in milliseconds since 1970 UTC on a linear axis, as in `live_chart`.
+
+    `earlier` is drawn behind it as a dotted line, `shift_us` later than it was.
+    """
     shown = _shown(sensor, points)
-    low, high = _ends(sensor, shown)
+    before = None if earlier is None or not len(earlier) else _shown(sensor, earlier)
+    low, high = _ends(sensor, shown if before is None else _both(shown, before))
     share = sensor.kind == "flag" and points.step_us > 0
+    behind = [] if before is None else [_earlier_line(sensor, before, shift_us)]
     return {
-        "data": _bars(shown) if sensor.kind == "increment" else _lines(sensor, shown),
+        "data": [*behind, *(_bars(shown) if sensor.kind == "increment" else _lines(sensor, shown))],
         "layout": layout(
             margin=value_axis.margin(low, high, sensor),
             xaxis={
@@ -94,6 +99,23 @@ def _shown(sensor: SensorEntry, points: Series) -> Series:
         total = points.mean * points.count
         return Series(middle, total, total, total, points.count, points.resolution, points.step_us)
     return Series(middle, points.mean, points.low, points.high, points.count, points.resolution, points.step_us)
+
+
+def _both(first: Series, second: Series) -> Series:
+    """Both, for the ends of their axis."""
+    columns = (np.concatenate((getattr(first, name), getattr(second, name))) for name in ("time_us", "mean", "low", "high", "count"))
+    return Series(*columns, first.resolution, first.step_us)
+
+
+def _earlier_line(sensor: SensorEntry, points: Series, shift_us: int) -> Figure:
+    """An earlier time, moved under the one that is shown. `meta` says by how much, so that its own times can be named."""
+    longest = longest_step(points.time_us, points.step_us / 1e6 if points.step_us else sensor.period_s)
+    time_us, (mean,) = break_at_gaps(points.time_us, longest, points.mean)
+    return {
+        "type": "scatter", "mode": "lines", "x": _ms(time_us + shift_us), "y": _column(mean, points), "name": "earlier",
+        "line": {"color": token("micro"), "width": 1.25, "dash": "1.5px,2.5px"}, "connectgaps": False,
+        "hovertemplate": "%{text}<extra></extra>", "meta": {"shift_ms": shift_us / 1000, "step_ms": points.step_us / 1000},
+    }  # fmt: skip
 
 
 def _ends(sensor: SensorEntry, points: Series) -> tuple[float, float]:

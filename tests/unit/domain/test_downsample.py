@@ -55,6 +55,29 @@ def test_the_ends_and_both_sides_of_every_visible_gap_stay(line):
 
 
 @pytest.mark.requirement("AN-2")
+@given(lines(), st.lists(st.tuples(st.floats(0, 1), st.floats(0.001, 0.7)), min_size=1, max_size=4))
+def test_zooming_never_shows_a_spike_that_the_readings_lack_nor_hides_one(line, zooms):
+    """However one zooms: what is drawn is readings, and every pixel reaches as high and as low as its readings do."""
+    times, value, points = line
+    start, end = int(times[0]), int(times[-1])
+    for where, share in zooms:
+        length = max(int((end - start) * share), 1)
+        start = start + int((end - start - length) * where)
+        end = start + length
+        shown = (times >= start) & (times <= end)
+        inside, raw = times[shown], value[shown]
+        kept = min_max_points(inside, raw, points=points, start_us=start, end_us=end)
+        assert len(kept) <= max(points, 8)
+        if not len(raw):
+            continue
+        assert (raw[kept].min(), raw[kept].max()) == (raw.min(), raw.max())
+        pixel = inside // (-(-(end - start + 1) // (points // 2 - 2)))
+        for each in np.unique(pixel):
+            column, drawn = raw[pixel == each], raw[kept][pixel[kept] == each]
+            assert (drawn.min(), drawn.max()) == (column.min(), column.max())
+
+
+@pytest.mark.requirement("AN-2")
 def test_a_short_line_is_left_as_it_is():
     times = START_US + np.arange(2000) * 1_000_000
     assert min_max_points(times, np.zeros(2000)).tolist() == list(range(2000))

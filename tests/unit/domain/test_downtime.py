@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashapp.domain.downtime import MINUTE_US, MachineState, Minutes, Span, machine_spans, standing_since, time_in
+from dashapp.domain.downtime import MINUTE_US, MachineState, Minutes, Span, machine_spans, off_shift, standing_since, time_in
 
 NAN = float("nan")
 START = 29_600_000 * MINUTE_US
@@ -106,3 +106,32 @@ def test_spans_fill_the_range_without_gaps_and_neighbours_differ(units: list[flo
         assert before.end_us == after.start_us
         assert before.state is not after.state
     assert sum(time_in(spans, state) for state in MachineState) == end - START
+
+
+@pytest.mark.requirement("PR-4")
+def test_what_is_idle_outside_of_planned_time_is_off_shift() -> None:
+    spans = machine_spans(minutes([5, 0, 0, 0, 0, 0, 0, 5]), START, START + 8 * MINUTE_US)
+    shift = [(START, START + 3 * MINUTE_US), (START + 5 * MINUTE_US, START + 8 * MINUTE_US)]  # with a break
+    found = [(span.state, span.length_us // MINUTE_US) for span in off_shift(spans, shift)]
+    assert found == [(RUN, 1), (IDLE, 2), (MachineState.OFF, 2), (IDLE, 2), (RUN, 1)]
+    assert off_shift(spans, [(START - MINUTE_US, START + 9 * MINUTE_US)]) == spans
+
+
+@given(
+    units=st.lists(st.sampled_from([0.0, 3.0, NAN]), min_size=1, max_size=40),
+    faults=st.lists(st.sampled_from([0.0, 1.0]), min_size=40, max_size=40),
+    edges=st.lists(st.integers(-5, 45 * 60), max_size=8, unique=True),
+)
+def test_shifts_take_nothing_but_idle_time_outside_of_them(units: list[float], faults: list[float], edges: list[int]) -> None:
+    end = START + len(units) * MINUTE_US
+    spans = machine_spans(minutes(units, faults[: len(units)]), START, end)
+    ordered = [START + second * 1_000_000 for second in sorted(edges)]
+    busy = list(zip(ordered[::2], ordered[1::2], strict=False))
+    found = off_shift(spans, busy)
+    assert [found[0].start_us, found[-1].end_us] == [START, end]
+    assert all(before.end_us == after.start_us and before.state is not after.state for before, after in itertools.pairwise(found))
+    for state in (RUN, DOWN, UNKNOWN):
+        assert time_in(found, state) == time_in(spans, state)
+    standing = [span for span in spans if span.state in (IDLE, MICRO)]
+    inside = sum(max(0, min(high, span.end_us) - max(low, span.start_us)) for span in standing for low, high in busy)
+    assert time_in(found, IDLE) + time_in(found, MICRO) == inside

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashapp.domain.fleet import SEEDED_FLEET, DeviceSpec, SensorKind, SensorSpec
-from dashapp.domain.simulation import Episode, EpisodeKind, due_times, episodes, ideal_units_per_s, simulate
+from dashapp.domain.simulation import Episode, EpisodeKind, due_times, episodes, ideal_units_per_s, running_windows, simulate
 from tests.unit.domain.plant import (
     DAY,
     DEVICES,
@@ -31,7 +31,7 @@ KNOWN_AT_TEN = {
         "temperature": 76.0, "vibration": 28.0, "production_count": 3.0, "reject_count": 0.0, "fault": 0.0,
     },
     "MX-03": {
-        "temperature": 75.1, "vibration": 26.5, "production_count": 3.0, "reject_count": 0.0, "fault": 0.0,
+        "temperature": 74.9, "vibration": 26.5, "production_count": 5.0, "reject_count": 0.0, "fault": 0.0,
     },
     "device-001": {"temperature": 57.9},
     "device-002": {"pressure": 38.67},
@@ -117,7 +117,7 @@ def test_what_is_made_in_a_longer_period_is_the_sum_of_the_shorter_ones(device: 
 def test_outside_of_episodes_every_sensor_is_within_its_normal_range_and_its_limits(device: DeviceSpec) -> None:
     times = due_times(MONDAY, MONDAY + 14 * DAY, 30)
     calm = ~inside(times, episodes(device, MONDAY, MONDAY + 15 * DAY))
-    assert np.count_nonzero(calm) > 0.85 * times.size
+    assert np.count_nonzero(calm) > 0.8 * times.size
     readings = simulate(device, times)
     for sensor in device.sensors:
         values = readings[sensor.key][calm]
@@ -157,6 +157,8 @@ def test_a_running_machine_makes_most_of_what_it_was_built_for(device: DeviceSpe
     stops = (EpisodeKind.BREAKDOWN, EpisodeKind.FAULT, EpisodeKind.MICRO_STOP)
     happenings = episodes(device, MONDAY, MONDAY + DAY)
     running = ~(inside(times, happenings, *stops) | inside(times - MINUTE, happenings, *stops))
+    windows = running_windows(device, MONDAY // DAY)
+    running &= np.any([(times - MINUTE >= start) & (times <= end) for start, end, _ in windows], axis=0)  # not in breaks
     assert 0.8 < made[running].mean() / (60 * ideal_units_per_s(device)) < 1.0
 
 

@@ -112,7 +112,7 @@ def test_a_machine_makes_nothing_while_it_is_switched_off_and_lies_cold(device: 
     low = device.sensors[0].normal_low
     assert low is not None
     assert np.all(values["temperature"][cold] < low + 3)
-    assert cold.any() == (device.key != "MX-01")
+    assert cold.any() == (device.key == "MX-03")
 
 
 def test_at_any_moment_of_the_week_two_machines_are_meant_to_produce() -> None:

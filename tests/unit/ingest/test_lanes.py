@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashapp.ingest import lanes
 from dashapp.ingest.batch import Batch, Busy, Idempotency, Part
-from dashapp.ingest.lanes import TURN_ROWS, Lane
+from dashapp.ingest.lanes import CROWD, TURN_ROWS, Lane
 from db.commands.readings import Rows
 
 
@@ -42,6 +43,40 @@ def drained(queue: Lane) -> list[list[Part]]:
     while parts := queue.take():
         slices.append(parts)
     return slices
+
+
+@pytest.fixture
+def lingers(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """What happens while a writer lingers, one after the other; instead of time that passes."""
+    meanwhile: list[Callable[[], None]] = []
+    monkeypatch.setattr(lanes.time, "sleep", lambda _s: meanwhile.pop(0)())
+    return meanwhile
+
+
+@pytest.mark.requirement("IN-9")
+def test_after_a_crowd_the_next_slice_waits_for_those_who_come_back(lingers: list[Callable[[], None]]) -> None:
+    queue = lane()
+    for number in range(CROWD):
+        queue.put(batch(1, f"key:{number}"))
+    assert len(queue.take()) == CROWD
+    queue.put(batch(1, "key:100"))
+    lingers.append(lambda: queue.put(batch(1, "key:101")))
+    assert set(shares(queue.take())) == {"key:100", "key:101"}
+    queue.put(batch(1))
+    assert len(queue.take()) == 1  # after a slice of two it does not linger: there is nothing to pop
+    assert not lingers
+
+
+@pytest.mark.requirement("IN-9")
+@pytest.mark.parametrize("closes", [False, True], ids=["a full slice", "a closed lane"])
+def test_nothing_waits_where_a_slice_is_full_or_the_lane_is_closed(lingers: list[Callable[[], None]], *, closes: bool) -> None:
+    queue = lane(slice_rows=CROWD)
+    for number in range(2 * CROWD):
+        queue.put(batch(1, f"key:{number}"))
+    if closes:
+        queue.close()
+    assert [len(queue.take()), len(queue.take())] == [CROWD, CROWD]
+    assert not lingers
 
 
 @pytest.mark.requirement("IN-9")

@@ -27,8 +27,10 @@ from dashapp.ui.components import (
     skeleton,
     stat_table,
 )
+from dashapp.ui.forms import CopyButton, Field, Form
 
 ASSETS = Path(__file__).parents[3] / "assets"
+FORMS = [CopyButton, Field, Form]
 COMPONENTS = [DeviceCards, Gauge, HourHeatmap, Icon, LiveStatus, Sparkline, StateLegend, StateTimeline, ThemeButton]
 
 
@@ -49,7 +51,7 @@ def classes(tree: object) -> list[str]:
     return [*getattr(tree, "className", "").split(), *classes(getattr(tree, "children", None))]
 
 
-@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("component", [*COMPONENTS, *FORMS])
 def test_each_component_is_registered_under_the_name_that_the_browser_looks_up(component: type[Component]) -> None:
     assert component._namespace == "andon"
     assert component._type == component.__name__

@@ -1,0 +1,1 @@
+"""What the analytics pages are made of."""

@@ -1,0 +1,1 @@
+"""What the pages of connections and of dead letters are made of."""

@@ -1,0 +1,1 @@
+"""What the page `/simulator` is made of."""

@@ -1,0 +1,1 @@
+"""What the page `/system` is made of."""

@@ -1,0 +1,2 @@
+alter table devices drop column accepts_new;
+drop table removals;

@@ -1,0 +1,11 @@
+drop index if exists dead_letters_kept;
+alter table if exists dead_letters drop column if exists context, drop column if exists tries;
+drop trigger if exists andon_send_events on audit_log;
+drop trigger if exists andon_send_alerts on alert_events;
+drop function if exists andon_send_events();
+drop function if exists andon_send_alerts();
+drop index if exists outbox_to_send;
+delete from outbox where topic = 'kafka';
+alter table if exists outbox drop constraint if exists outbox_connection, drop column if exists connection_id;
+drop function if exists andon_connections();
+drop table if exists connection_clients, connections;

@@ -1,0 +1,1 @@
+drop table stream_events, stream_followed;
