@@ -1,5 +1,6 @@
 """`python app.py [serve] | import | add-device | create-key | demo | migrate | …`: one small function a command."""
 
+import faulthandler
 import logging
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ def main() -> None:
     written.addFilter(WithRequest())
     form = "%(asctime)s %(levelname)-7s %(name)s  %(request)s%(message)s"
     logging.basicConfig(level=level, format=form, datefmt="%H:%M:%S", handlers=[written])
-    for chatty in ("apscheduler", "alembic", "httpx", "fontTools", "weasyprint"):
+    for chatty in ("apscheduler", "alembic", "httpx", "fontTools"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
@@ -38,6 +39,7 @@ def serve() -> None:
     """Starts everything: database, pages, API, jobs. Ctrl-C stops it cleanly."""
     from dashapp.serving import serve as run
 
+    faulthandler.enable()  # should compiled code of a library end the process, the log says in which call
     sys.exit(run(Settings()))
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pypdf
+import pypdfium2
 import pytest
 from sqlalchemy import text
 
@@ -259,6 +260,34 @@ def test_a_long_table_goes_on_over_the_pages_and_its_head_with_it():
     assert pages_in(pdf_of(REPORT)) == len(texts)
     with pytest.raises(IndexError):
         page_picture(pdf_of(REPORT), 99, 1)
+
+
+def test_a_browser_asks_for_all_pages_at_once_and_gets_each(monkeypatch: pytest.MonkeyPatch):
+    """One after another: two calls of PDFium at a time end the process."""
+    pdf = pdf_of(REPORT)
+    pages = range(pages_in(pdf))
+    alone = [page_picture(pdf, page, 1.5) for page in pages]
+    opened, beside = 0, 0
+
+    class Watched(pypdfium2.PdfDocument):  # type: ignore[misc]
+        def __init__(self, *given: Any) -> None:
+            nonlocal opened, beside
+            opened += 1
+            beside = max(beside, opened)
+            super().__init__(*given)
+
+        def close(self) -> None:
+            nonlocal opened
+            super().close()
+            opened -= 1
+
+    monkeypatch.setattr(pypdfium2, "PdfDocument", Watched)
+    asked = [page for page in pages for _ in range(12)]
+    with ThreadPoolExecutor(6) as askers:
+        answers = list(askers.map(lambda page: page_picture(pdf, page, 1.5), asked))
+    assert len(set(alone)) == len(pages) > 1
+    assert answers == [alone[page] for page in asked]
+    assert (opened, beside) == (0, 1)
 
 
 def test_a_mail_says_names_as_they_are_and_stands_alone_as_a_file():
