@@ -73,6 +73,22 @@ def _system_user() -> str | None:
     return SYSTEM_USER if os.geteuid() == 0 else None
 
 
+def make_user(name: str) -> None:
+    """The account, made where it is missing. Raises EmbeddedPostgresError with the reason when that cannot be done.
+
+    Of two first starts on a machine that both call `useradd`, the slower would write the account anew under another number,
+    and what the faster has begun would belong to nobody: one at a time.
+    """
+    turn = os.open("/etc", os.O_RDONLY)  # a lock on the folder: the files in it are replaced
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        ensure_user_exists(name)
+    except subprocess.CalledProcessError as error:
+        raise EmbeddedPostgresError(f"The account “{name}”, as which PostgreSQL runs, cannot be made: {error.stderr}") from error
+    finally:
+        os.close(turn)
+
+
 def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
 
@@ -164,7 +180,7 @@ class EmbeddedPostgres:
     def _prepare_user(self) -> None:
         if os.geteuid() != 0:
             return
-        ensure_user_exists(SYSTEM_USER)
+        make_user(SYSTEM_USER)
         ensure_prefix_permissions(self.root)
         ensure_prefix_permissions(self.bin_dir)
         shutil.chown(self.root, SYSTEM_USER, SYSTEM_USER)

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from db.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from db.embedded import EmbeddedPostgres, EmbeddedPostgresError, make_user
 from db.engine import connect_raw, migrate, open_database, psycopg_url
 from tests.integration.plant import Sent, make_pipeline, new_press, running
 
@@ -32,6 +32,37 @@ time.sleep(600)
 
 
 BINARIES = os.environ.get("ANDON_TEST_POSTGRES")
+
+
+def test_of_two_first_starts_one_makes_the_account_and_the_other_finds_it(monkeypatch: pytest.MonkeyPatch):
+    accounts: list[str] = []
+    calls: list[str] = []
+    second = threading.Thread(target=lambda: make_user("worker"))
+    looks = threading.Event()
+
+    def ensure(name: str) -> None:
+        calls.append(name)
+        known = name in accounts
+        if len(calls) == 1:
+            second.start()  # while the first has looked and not yet written
+            assert not looks.wait(0.3)
+        looks.set()
+        if not known:
+            accounts.append(name)
+
+    monkeypatch.setattr("db.embedded.ensure_user_exists", ensure)
+    make_user("worker")
+    second.join(PATIENCE_S)
+    assert (accounts, calls) == (["worker"], ["worker", "worker"])
+
+
+def test_an_account_that_cannot_be_made_says_why(monkeypatch: pytest.MonkeyPatch):
+    def refused(name: str) -> None:
+        raise subprocess.CalledProcessError(1, ["useradd", name], stderr="useradd: cannot lock /etc/passwd; try again later.")
+
+    monkeypatch.setattr("db.embedded.ensure_user_exists", refused)
+    with pytest.raises(EmbeddedPostgresError, match=r"“worker”.*cannot lock /etc/passwd"):
+        make_user("worker")
 
 
 def embedded(folder: Path) -> EmbeddedPostgres:
